@@ -11,13 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from l2send.bridges.across.bridge import Across
-from l2send.bridges.across.gasless import AcrossGasless
-from l2send.bridges.direct import Direct
-from l2send.bridges.eco.bridge import Eco
-from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
-from l2send.bridges.oif.bridge import Oif
-from l2send.bridges.sponsor.bridge import Sponsor
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
@@ -30,14 +23,6 @@ from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
 from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount
-
-_TYPES: dict[str, Callable[[str], Bridge]] = {
-    "eco": Eco,
-    "across": Across,
-    "hyperlane7683": Hyperlane7683,
-    "oif": Oif,
-    "sponsor": Sponsor,
-}
 
 
 def bridges_of(registry: Registry) -> Mapping[str, Bridge]:
@@ -57,9 +42,27 @@ def bridge_named(bridges: Mapping[str, Bridge], name: str) -> Bridge:
 
 @lru_cache(maxsize=16)
 def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
-    """The bridges for these names and types. They keep no state, so callers share them."""
-    bridges: dict[str, Bridge] = {Direct.name: Direct()} | {name: make(name) for name, make in _TYPES.items()}
-    bridges |= {name: _TYPES[kind](name) for name, kind in listed}
+    """The bridges for these names and types. They keep no state, so callers share them.
+
+    Their modules are loaded here: a payment's first requests do not wait for them.
+    """
+    from l2send.bridges.across.bridge import Across
+    from l2send.bridges.across.gasless import AcrossGasless
+    from l2send.bridges.direct import Direct
+    from l2send.bridges.eco.bridge import Eco
+    from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
+    from l2send.bridges.oif.bridge import Oif
+    from l2send.bridges.sponsor.bridge import Sponsor
+
+    types: dict[str, Callable[[str], Bridge]] = {
+        "eco": Eco,
+        "across": Across,
+        "hyperlane7683": Hyperlane7683,
+        "oif": Oif,
+        "sponsor": Sponsor,
+    }
+    bridges: dict[str, Bridge] = {Direct.name: Direct()} | {name: make(name) for name, make in types.items()}
+    bridges |= {name: types[kind](name) for name, kind in listed}
     gasless = [AcrossGasless(name) for name, bridge in bridges.items() if isinstance(bridge, Across)]
     return MappingProxyType(bridges | {bridge.name: bridge for bridge in gasless})
 

@@ -59,13 +59,15 @@ async def approve(
     None for `who` if nothing is signed here.
     """
     if who:
-        who.prepare_to_unlock()
+        who.prepare_to_plan()
     for _ in range(_TRIES):
         again = options.again
         if isinstance(request, Payment):
             again = await _meant_again(client, request, yes=yes, options=options)
         with Live.of_answers("asking all chains"):
             review = await plan_of(client, request, limits)
+        if who:
+            who.prepare_to_sign()
         if not isinstance(request, Payment):
             again = await _meant_again(client, review.plan.payment, yes=yes, options=options)
         show_review(review, client.registry, target, notes=notes_of(target, review, client.paths))

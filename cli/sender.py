@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from l2send.cli.forgotten_devnet import reminder_of_the_devnet
 from l2send.cli.interruptible import apart, load_package, result_of, run_into
+from l2send.cli.loading_beside import BESIDE_THE_LOOKS, BESIDE_THE_PLAN, TO_OPEN_A_KEYSTORE, load_beside
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.own_accounts import refuse_name_after_from
 from l2send.cli.progress import Live
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from l2send.wallet.journal.records import Record
     from l2send.wallet.keys.signed import SignedTx
     from l2send.wallet.keys.signer import Signer
-
-_REQUESTS_LEAVE = 0.02
-"""Seconds after which a plan's first requests have been sent."""
 
 
 @dataclass
@@ -61,26 +58,32 @@ class Sender:
     def unlock(self) -> Signer:
         """The signer. Asks for the password on a terminal if it is not given otherwise. Raises ConfigError."""
         if self._signer is None:
-            signer = result_of(self._opening) if self._opening else self._open()
+            signer = self._opened_beside(self._opening) if self._opening else self._open()
             if self.stated and signer.address != self.stated:
                 raise UsageError(f"the key opened is that of {signer.address}, not of {self.stated}.")
             self._signer = signer
         return self._signer
 
-    def prepare_to_unlock(self) -> None:
-        """After the first requests are sent: import the signing libraries, and open the key in a thread if its password
-        is in a file. `unlock` raises any error.
+    def prepare_to_plan(self) -> None:
+        """After the first requests are sent: import the bridges, and open the key in a thread if its password is in a
+        file. `unlock` raises any error.
         """
-        asyncio.get_running_loop().call_later(_REQUESTS_LEAVE, self._begin_to_unlock)
+        if self.keystore and self._password_is_in_a_file:  # scrypt takes longest, so it begins first
+            load_beside(TO_OPEN_A_KEYSTORE, self._begin_to_unlock)
+        load_beside(BESIDE_THE_PLAN)
+
+    def prepare_to_sign(self) -> None:
+        """After the next requests are sent, or while a question is answered: import the signing libraries."""
+        load_beside(BESIDE_THE_LOOKS)
 
     def _begin_to_unlock(self) -> None:
-        if self._signer or self._opening:
-            return
-        # Not in the thread: if two threads import the same packages at once, one may find them incomplete.
-        load_package("eth_account")
-        if self.keystore and self._password_is_in_a_file:
+        if not self._signer and not self._opening:
             self._opening = Future()
             Thread(target=run_into, args=(self._opening, self._open), daemon=True).start()
+
+    def _opened_beside(self, opening: Future[Signer]) -> Signer:
+        load_package("eth_account")  # while scrypt runs in the thread, which loads nothing of it
+        return result_of(opening)
 
     @property
     def _password_is_in_a_file(self) -> bool:
@@ -135,7 +138,8 @@ def _opened(keystore: Keystore, password: str) -> Signer:
     """The signer of a keystore; scrypt takes a second or two. Raises ConfigError, KeyboardInterrupt."""
     if current_thread() is not main_thread():
         return open_keystore(keystore.path, password)
-    load_package("eth_account")
+    for package in TO_OPEN_A_KEYSTORE:
+        load_package(package)
     with Live(f"opening {keystore.name}"):
         return apart(lambda: open_keystore(keystore.path, password))
 

@@ -147,7 +147,8 @@ async def _understood(
     limits: Limits,
 ) -> tuple[Destination, Sender, Payment | MaxPayment]:
     """The recipient, the sender and the payment. Raises UsageError, ConfigError, NetworkError."""
-    refuse_unknown_bridge(limits, client.bridges)
+    if limits.via:
+        refuse_unknown_bridge(limits, client.bridges)
     refuse_own_name(words, client.registry, client.book, client.paths)
     target = await find_destination(words.destination, client.rpcs, client.book)
     if words.amount and words.token and not is_max(words.amount):

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from l2send.bridges import bridge_named, bridges_of
@@ -78,15 +78,17 @@ class Client(ClientClosing, Delegations, ClientSafes, SharedPayments, ReadsByWeb
     journal: Journal
     fee_limit: FeeLimit | None = None
     """The most that refunds, speedups and cancellations may cost, in place of the usual caps: see fee_caps.py."""
-    bridges: Mapping[str, Bridge] = field(init=False)
-    """Every bridge in the registry, and direct transfers, by name."""
     guard: Guard = field(init=False)
     """Called before every signature."""
     _ahead: LooksAhead = field(default_factory=LooksAhead, init=False)
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.registry, self.fee_limit, lambda group_id: len(self.journal.find(group_id).legs))
-        self.bridges = bridges_of(self.registry)
+
+    @cached_property
+    def bridges(self) -> Mapping[str, Bridge]:
+        """Every bridge in the registry, and direct transfers, by name. Loaded when they are needed."""
+        return bridges_of(self.registry)
 
     @property
     def ends(self) -> Ends:
@@ -136,7 +138,8 @@ class Client(ClientClosing, Delegations, ClientSafes, SharedPayments, ReadsByWeb
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         self.journal.refuse_over_limits([payment])
-        review = await plan_payment(payment, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
+        like, limits = self._accounts_like, limits or Limits()
+        review = await plan_payment(payment, limits, lambda: self.bridges, self.rpcs, like)
         return self._with_past(review)
 
     async def choose(self, review: Review, way: Way) -> Review:

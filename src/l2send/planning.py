@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from l2send.bridges import decode
@@ -33,9 +33,12 @@ from l2send.review import Review, can_pay, quote_of, refuse_late, review_plan
 
 
 async def plan_payment(
-    payment: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: LookAlikes
+    payment: Payment, limits: Limits, bridges: Callable[[], Mapping[str, Bridge]], rpcs: Rpcs, like: LookAlikes
 ) -> Review:
-    """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
+    """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused.
+
+    `bridges`: called once the balances are known, so that no request waits for their modules.
+    """
     # Requested together: the balances, the recipient, and the cost of a direct transfer.
     looking = asyncio.create_task(look(payment, rpcs, like(payment.to.address)))
     ahead = AskedAhead(payment, rpcs)
@@ -43,7 +46,7 @@ async def plan_payment(
     held = {payment.amount: asyncio.create_task(can_pay(payment, payment.amount, target))}
     try:
         snapshot = await _funding(payment, limits, rpcs)
-        usable = _usable(payment, bridges, Direct(ahead), limits)
+        usable = _usable(payment, bridges(), Direct(ahead), limits)
         plan = await make_plan(payment, snapshot, usable, rpcs, limits)
         plan = await within_limit(plan, snapshot, limits, rpcs)
         review = await review_plan(plan, await looking, rpcs, held)

@@ -199,7 +199,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
     macOS may type an accented letter as two characters, Linux types one: the keystore compares only bytes. Errors are
     raised outside the handlers, so that no traceback leads to a frame that holds the password or the key.
     """
-    from eth_account import Account
+    from eth_keyfile.keyfile import decode_keyfile_json
 
     from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
@@ -207,7 +207,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
     forms = dict.fromkeys([password, *(unicodedata.normalize(form, password) for form in ("NFC", "NFD"))])
     for form in forms:
         try:
-            return LocalSigner(SecretKey(bytes(Account.decrypt(standard, form))))
+            return LocalSigner(SecretKey(decode_keyfile_json(standard, form.encode())))
         except ValueError as error:
             wrong_password = "MAC mismatch" in str(error)
         except Exception:  # noqa: BLE001
