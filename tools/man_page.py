@@ -42,7 +42,7 @@ _ENVIRONMENT = {
     "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY": "As everywhere.",
     "SSL_CERT_FILE, SSL_CERT_DIR": "Certificates of the authorities that are trusted, instead of those installed.",
     "LEDGER_PROXY_ADDRESS, LEDGER_PROXY_PORT": "Where a Ledger or its emulator listens, instead of USB.",
-    "PGHOST, PGHOSTADDR, PGSSLMODE, PGPASSFILE": "What L2SEND_JOURNAL leaves out, as psql reads them.",
+    "PGHOST, PGHOSTADDR, PGSSLMODE, PGSERVICE, PGPASSFILE": "What L2SEND_JOURNAL leaves out, as psql reads them.",
     "VISUAL, EDITOR": "What l2send config edit opens.",
 }
 _FILES = {

@@ -1,13 +1,14 @@
 """Checks the URL of a PostgreSQL journal before any connection; no message repeats its password.
 
 A password may be in the URL, in the environment or config.toml; ~/.pgpass, PGPASSFILE and a service file are better,
-and libpq reads them itself. A server on another machine must prove its identity: sslmode=verify-full. Source:
-PostgreSQL documentation, "Connection URIs" and "Protection Provided in Different Modes".
+and libpq reads them itself. A server on another machine must prove its identity: sslmode=verify-full. libpq completes
+a URL from its environment variables and a service file, so what it would complete is judged with it, and what decides
+where and how it connects is then passed to it explicitly. Source: PostgreSQL documentation, "Connection URIs",
+"Environment Variables", "The Connection Service File", and "Protection Provided in Different Modes".
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -21,6 +22,9 @@ from l2send.core.text import clean
 SCHEMES = ("postgresql://", "postgres://")
 _VERIFIED = "verify-full"
 _SECRETS = ("password", "sslpassword", "oauth_client_secret")
+_PLACE = ("host", "hostaddr", "port")
+_NO_CHOICE = frozenset({b"service", b"servicefile"})
+"""These complete a connection; what they complete is in the other parameters."""
 _EXAMPLE = "postgresql://USER@HOST/DATABASE?sslmode=verify-full"
 
 
@@ -51,29 +55,57 @@ def read_target(url: str) -> Target:
     if not url.startswith(SCHEMES):
         raise ConfigError("the journal's URL does not begin with postgresql://.", hint=f"Write it like {_EXAMPLE}.")
     parameters = _parsed(url)
+    if parameters.get("service") or parameters.get("servicefile"):
+        raise ConfigError(
+            "the journal's URL names a service: its file would decide which server that is.",
+            hint=f"Name the host in the URL, for example {_EXAMPLE}. Or name the service in PGSERVICE.",
+        )
+    parameters = {**_completed_by_libpq(), **parameters}
     for name in _SECRETS:
         if secret := parameters.get(name):
             remember_url(f"postgresql://:{quote(secret, safe='')}@host")
-    if parameters.get("service") or (os.environ.get("PGSERVICE") and not parameters.get("host")):
-        raise ConfigError(
-            "the journal's URL names no host: it stands in a service file, where l2send does not look.",
-            hint=f"Name the host in the URL, for example {_EXAMPLE}. User and password may stay in the file.",
-        )
-    hosts = _hosts(parameters)
+    hosts = (parameters.get("hostaddr") or parameters.get("host") or "").split(",")
     loopback = all(map(_is_here, hosts))
-    mode = parameters.get("sslmode") or os.environ.get("PGSSLMODE") or ("" if loopback else _VERIFIED)
-    if not loopback and mode != _VERIFIED:
+    parameters |= _security(parameters, loopback=loopback)
+    for name in _PLACE:
+        parameters.setdefault(name, "")  # Empty is what libpq takes for not given, and does not complete.
+    where = ",".join("this machine's socket" if not host or host.startswith(("/", "@")) else host for host in hosts)
+    port = parameters["port"]
+    name = parameters.get("dbname") or parameters.get("user") or ""
+    return Target(clean(f"PostgreSQL {where}{':' if port else ''}{port}/{name}", 120), loopback, parameters)
+
+
+def _security(parameters: Mapping[str, str], *, loopback: bool) -> dict[str, str]:
+    """How the connection is protected. Raises ConfigError for less than a server must prove."""
+    mode = parameters.get("sslmode") or ("" if loopback else _VERIFIED)
+    if loopback:
+        return {"sslmode": mode} if mode else {}
+    if mode != _VERIFIED:
         raise ConfigError(
             f"the journal's server is on another machine, and sslmode={clean(mode, 20)} does not prove that it is the "
             "right one.",
             hint="Use sslmode=verify-full, with sslrootcert=FILE if your own authority signed its certificate.",
         )
-    if mode:
-        parameters["sslmode"] = mode
-    where = ",".join("this machine's socket" if not host or host.startswith(("/", "@")) else host for host in hosts)
-    port = parameters.get("port", "")
-    name = parameters.get("dbname") or parameters.get("user") or ""
-    return Target(clean(f"PostgreSQL {where}{':' if port else ''}{port}/{name}", 120), loopback, parameters)
+    if parameters.get("gssencmode") == "require":
+        raise ConfigError(
+            "the journal's server is on another machine, and gssencmode=require replaces the check of its certificate.",
+            hint="Use gssencmode=disable with sslmode=verify-full.",
+        )
+    return {"sslmode": mode, "gssencmode": "disable"}
+
+
+def _completed_by_libpq() -> dict[str, str]:
+    """The parameters that libpq takes from its environment variables, and from the file of PGSERVICE before those.
+
+    Source: PQconndefaults.
+    """
+    from psycopg.pq import Conninfo
+
+    return {
+        option.keyword.decode(): option.val.decode()
+        for option in Conninfo.get_defaults()
+        if option.val and option.val != option.compiled and option.keyword not in _NO_CHOICE
+    }
 
 
 def _parsed(url: str) -> dict[str, str]:
@@ -94,13 +126,6 @@ def _parsed(url: str) -> dict[str, str]:
             "the journal's URL cannot be read.",
             hint=f"Write it like {_EXAMPLE}. In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 %25.",
         ) from None
-
-
-def _hosts(parameters: Mapping[str, str]) -> list[str]:
-    """Each host that libpq may connect to; an empty name is this machine's socket."""
-    address = parameters.get("hostaddr") or os.environ.get("PGHOSTADDR")
-    named = parameters.get("host") or os.environ.get("PGHOST") or ""
-    return (address or named).split(",")
 
 
 def _is_here(host: str) -> bool:

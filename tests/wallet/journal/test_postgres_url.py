@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from l2send.core.text import clean
 from l2send.wallet.journal.postgres_url import read_target
 
 pytest.importorskip("psycopg")
+pq, conninfo = pytest.importorskip("psycopg.pq"), pytest.importorskip("psycopg.conninfo")
 PASSWORD = "c0rrect-h0rse"
 
 
@@ -68,6 +71,7 @@ def test_on_this_machine_nothing_is_asked_for(host: str) -> None:
         f"postgresql://pay:{PASSWORD}@127.0.0.1/l2?sslmod=disable",
         f"postgresql://pay:{PASSWORD}@db.example/l2?sslmode=disable",
         f"postgresql://pay:{PASSWORD}@127.0.0.1/l2?service=pay",
+        f"postgresql://pay:{PASSWORD}@127.0.0.1/l2?servicefile=/etc/pg_service.conf",
         f"postgresql://pay:{PASSWORD}@[127.0.0.1/l2",
     ],
 )
@@ -86,3 +90,66 @@ def test_a_password_is_taken_out_of_every_text_from_then_on() -> None:
     assert target.shown == "PostgreSQL 127.0.0.1:5433/payroll"
     assert "s3cret" not in repr(target)
     assert "s3cret" not in clean('FATAL: no "s3cret/password" here')
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """Writes the service `pay` into a file, and selects it by libpq's variables."""
+    file = tmp_path / "pg_service.conf"
+    monkeypatch.setenv("PGSERVICE", "pay")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    return lambda lines: file.write_text(f"[pay]\n{lines}\n")
+
+
+@pytest.mark.parametrize("place", ["hostaddr=10.0.0.7", "hostaddr=127.0.0.1,10.0.0.7"])
+def test_a_service_file_does_not_lead_past_the_check(service: Callable[[str], object], place: str) -> None:
+    """libpq takes the address from it, although the URL names this machine, and the way to protect it too."""
+    service(f"{place}\nsslmode=disable")
+    with pytest.raises(ConfigError, match="sslmode=disable does not prove"):
+        read_target("postgresql://pay@localhost/l2")
+    service(place)
+    target = read_target("postgresql://pay@localhost/l2")
+    assert (target.loopback, target.parameters["sslmode"]) == (False, "verify-full")
+
+
+def test_a_host_that_stands_in_the_service_file_is_judged_like_one_in_the_url(service: Callable[[str], object]) -> None:
+    service(f"host=db.example\nuser=pay\npassword={PASSWORD}")
+    target = read_target("postgresql:///l2")
+    assert (target.loopback, target.parameters["sslmode"], target.parameters["user"]) == (False, "verify-full", "pay")
+    assert PASSWORD not in clean(f"FATAL: no {PASSWORD} here")
+    service("host=db.example\nsslmode=require")
+    with pytest.raises(ConfigError, match="sslmode=require"):
+        read_target("postgresql:///l2")
+
+
+@pytest.mark.parametrize("variable", ["PGHOST", "PGHOSTADDR"])
+def test_a_variable_of_libpq_does_not_lead_past_the_check(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "10.0.0.7")
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    with pytest.raises(ConfigError, match="sslmode=disable"):
+        read_target("postgresql:///l2")
+    monkeypatch.delenv("PGSSLMODE")
+    monkeypatch.setenv("PGREQUIRESSL", "1")
+    with pytest.raises(ConfigError, match="sslmode=require"):
+        read_target("postgresql:///l2")
+
+
+def test_libpq_completes_no_place_after_the_check(service: Callable[[str], object]) -> None:
+    """What decides where to connect is passed even if it is empty: neither file nor variable is read for it again."""
+    service("user=pay")
+    target = read_target("postgresql://localhost/l2")
+    assert (target.parameters["hostaddr"], target.parameters["port"]) == ("", "")
+    service("hostaddr=10.0.0.7\nport=1")
+    given = conninfo.make_conninfo(**target.parameters).encode()
+    attempted = {option.keyword: option.val for option in pq.PGconn.connect_start(given).info}
+    assert (attempted[b"host"], attempted[b"hostaddr"]) == (b"localhost", b"")
+
+
+@pytest.mark.parametrize("set_by", ["url", "variable"])
+def test_kerberos_does_not_replace_the_certificate(monkeypatch: pytest.MonkeyPatch, set_by: str) -> None:
+    """With credentials libpq encrypts by GSSAPI first, and ignores sslmode then."""
+    assert read_target("postgresql://db.example/l2").parameters["gssencmode"] == "disable"
+    if set_by == "variable":
+        monkeypatch.setenv("PGGSSENCMODE", "require")
+    with pytest.raises(ConfigError, match="gssencmode=require"):
+        read_target("postgresql://db.example/l2" + ("?gssencmode=require" if set_by == "url" else ""))
