@@ -16,14 +16,17 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, TxRecord
 from l2send.wallet.journal.states import ENDED, PaymentState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
-from l2send.wallet.received import MAYBE_PAID
 from l2send.wallet.safe_runs import cancel_hash_of, find_run, hash_of, shows_run
 
 
 def only_its_user_knows(record: Record) -> bool:
     """Whether it is open only because its recipient may have been paid by something else, by the last look."""
     open_legs = [leg for leg in record.legs if leg.meaning.open]
-    return bool(open_legs) and all(any(MAYBE_PAID in detail for detail in details_of(leg)) for leg in open_legs)
+    return bool(open_legs) and all(map(_may_be_paid, open_legs))
+
+
+def _may_be_paid(leg: PaymentRecord) -> bool:
+    return bool(leg.proposal and leg.proposal.maybe_paid) or any(tx.maybe_paid for tx in leg.transactions)
 
 
 def details_of(leg: PaymentRecord) -> list[str]:

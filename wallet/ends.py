@@ -30,7 +30,7 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
-from l2send.wallet.received import MAYBE_PAID, may_have_paid, paid_by, paid_none, safe_may_have_paid, transfers_of
+from l2send.wallet.received import MaybePaid, may_have_paid, paid_by, paid_none, safe_may_have_paid, transfers_of
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.shared_tx_ends import arrived_together, made_coin_calls, made_no_call
 from l2send.wallet.tx_location import Head, Sight, is_all_there_is, shows
@@ -186,7 +186,11 @@ class Ends:
         if not why and end is not ProposalState.FINAL and record.order and not record.is_order_followed:
             why = "the settler has its order" if await self.see_opened(record) else ""
         if not why and end is ProposalState.REPLACED and record.order is None:
-            why = await safe_may_have_paid(proposal.execution, run, rpc)
+            try:
+                why = await safe_may_have_paid(proposal.execution, run, rpc)
+            except MaybePaid as error:
+                words = f"not {end} yet: {error.message}"
+                return self.journal.note_proposal(self.journal.get(record.id), words, maybe_paid=True)
         if why:
             return self.journal.note_proposal(self.journal.get(record.id), f"not {end} yet: {why}")
         block, detail = run.block, record.proposal.detail
@@ -286,10 +290,7 @@ class Ends:
         except NetworkError as error:
             raise NotFinal(f"{words}, and what the recipient got in it is not shown: {error.message}") from error
         if received:
-            raise NotFinal(
-                f"{words}: the recipient got as much in that block. {MAYBE_PAID}: look "
-                "at their account before you pay again"
-            )
+            raise MaybePaid(f"{words}: the recipient got as much in that block")
 
     async def _refuse_if_any_paid(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object] | None) -> None:
         """Raises NotFinal unless it is proved that what used the nonce made none of the payments of `tx`."""

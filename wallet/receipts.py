@@ -20,6 +20,7 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
+from l2send.wallet.received import MaybePaid
 from l2send.wallet.tx_location import Head, Sight, head_of, is_all_there_is, is_deep, seen, sight_of
 
 Later = Callable[[Mapping[str, Any]], None]
@@ -148,18 +149,17 @@ async def _taken(tx: TxRecord, ends: Ends, rpc: Rpc, use: NonceUse) -> TxRecord:
         if await ends.adopted(tx, use):
             return _again(tx, ends)
     except NotFinal as error:
-        return await _unexplained(tx, ends, rpc, error.message)
+        return await _unexplained(tx, ends, rpc, error.message, maybe_paid=isinstance(error, MaybePaid))
     if tx.state is TxState.INDETERMINATE:
         return await ends.replaced(tx, use)
     return ends.journal.move_tx(tx, TxState.INDETERMINATE, block=use.block, detail=words_of(use, _nonce(tx)))
 
 
-async def _unexplained(tx: TxRecord, ends: Ends, rpc: Rpc, words: str) -> TxRecord:
+async def _unexplained(tx: TxRecord, ends: Ends, rpc: Rpc, words: str, *, maybe_paid: bool = False) -> TxRecord:
     """Stays open, with a reason. For an order the settler's storage counts, even if its transaction is unknown."""
-    if tx.state is TxState.INDETERMINATE:
-        tx = ends.journal.note_tx(tx, words)
-    else:
+    if tx.state is not TxState.INDETERMINATE:
         tx = ends.journal.move_tx(tx, TxState.INDETERMINATE, block=await rpc.block_number(), detail=words)
+    tx = ends.journal.note_tx(tx, words, maybe_paid=maybe_paid)
     record = ends.journal.get(tx.payment_id)
     if tx.step.kind is StepKind.OPEN and record.order and not record.is_order_followed:
         await ends.see_opened(record)

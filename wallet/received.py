@@ -16,7 +16,7 @@ from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.endpoint_agreement import why_unproven
-from l2send.core.errors import L2sendError, NetworkError
+from l2send.core.errors import L2sendError, NetworkError, NotFinal
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes
 from l2send.core.safe import EXECUTE, Operation, read_execution
@@ -27,8 +27,14 @@ from l2send.wallet.nonce_search import NonceUse
 from l2send.wallet.safe_runs import SafeRun
 from l2send.wallet.shared_tx_ends import traced_coin_to
 
-MAYBE_PAID = "Whether that was this payment is not known"
-"""In the detail of a payment that stays open for this. closing.py looks for it, also in older journals: keep it."""
+
+class MaybePaid(NotFinal):
+    """The recipient got as much by something else: whether that was this payment is for its user to find out."""
+
+    def __init__(self, how: str) -> None:
+        """`how` the recipient got it, in words."""
+        why = "Whether that was this payment is not known: look at their account before you pay again"
+        super().__init__(f"{how}. {why}")
 
 
 def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
@@ -78,31 +84,30 @@ async def paid_none(one: Rpc, transfers: Iterable[TxRecord], use: NonceUse) -> b
 
 
 async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
-    """Why what a Safe ran instead of `execution`, a transfer, may have paid its recipient.
+    """Why it is not known that what a Safe ran instead of `execution`, a transfer, paid its recipient nothing.
 
-    Empty if as many endpoints as an end needs show that it did not. Raises NetworkError. Source: as of `may_have_paid`.
+    Empty if as many endpoints as an end needs show that. Raises MaybePaid, NetworkError. Source: as of `may_have_paid`.
     """
 
     async def paid_nothing(one: Rpc, _: Awaitable[BlockNumber]) -> bool:
-        return not await _why_safe_paid(execution, run, one)
+        return await _has_safe_paid(execution, run, one) is False
 
-    return await _why_safe_paid(execution, run, rpc) or await why_unproven(rpc, paid_nothing)
+    paid = await _has_safe_paid(execution, run, rpc)
+    if paid:
+        raise MaybePaid(f"by {run.tx_hash}, or in its block, the recipient got as much")
+    return await why_unproven(rpc, paid_nothing) if paid is False else f"no receipt of {run.tx_hash} is shown yet"
 
 
-async def _why_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
+async def _has_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> bool | None:
+    """Whether that run may have paid the recipient as much; None if no receipt is shown."""
     _, meant = _transfer_of(execution, execution.to)
     receipt, described = await both(rpc.receipt(run.tx_hash), rpc.transaction(run.tx_hash))
     if receipt is None or described is None:
-        return f"no receipt of {run.tx_hash} is shown yet"
+        return None
     data = data_bytes(described.get("input"), "input")
     ran = UnsignedTx(execution.chain_id, execution.to, Wei(0), data)
     by_calls = not meant.data and _coin_to(meant.to, ran, rpc.chain) >= meant.value
-    if not by_calls and not await _got_as_much(meant, run.block, receipt, rpc):
-        return ""
-    return (
-        f"by {run.tx_hash}, or in its block, the recipient got as much. {MAYBE_PAID}: "
-        "look at their account before you pay again"
-    )
+    return by_calls or await _got_as_much(meant, run.block, receipt, rpc)
 
 
 async def _got_as_much(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:

@@ -56,6 +56,8 @@ def test_it_is_closed_once_nothing_of_it_can_be_mined(paid_otherwise: tuple[Rig,
     record = reach(rig, record.id, is_in(TxState.INDETERMINATE))
     assert "the recipient got as much in that block" in record.transactions[0].detail
     assert only_its_user_knows(record)
+    reworded = replace(record, transactions=tuple(replace(tx, detail="in other words") for tx in record.transactions))
+    assert only_its_user_knows(reworded), "the journal's flag says it, no sentence"
 
     done = closed(rig, record)
     assert (done.state, done.meaning.open) == (PaymentState.INDETERMINATE, False)

@@ -212,8 +212,8 @@ class Journal(Queue, Protocol):
         """
         ...
 
-    def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
-        """Keep words about a transaction; its state stays. Raises ChangedMeanwhile."""
+    def note_tx(self, tx: TxRecord, detail: str, *, maybe_paid: bool = False) -> TxRecord:
+        """Keep words about a transaction; its state stays. `maybe_paid`: see TxRecord. Raises ChangedMeanwhile."""
         ...
 
     def record_messages_signed(self, payment: PaymentRecord, signatures: Sequence[bytes]) -> PaymentRecord:
@@ -323,7 +323,7 @@ class Journal(Queue, Protocol):
         """Change the proposal's state from that in `payment`. Raises IllegalMove, ChangedMeanwhile."""
         ...
 
-    def note_proposal(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
+    def note_proposal(self, payment: PaymentRecord, detail: str, *, maybe_paid: bool = False) -> PaymentRecord:
         """Keep words about what a Safe's owners sign; its state stays. Raises ChangedMeanwhile."""
         ...
 

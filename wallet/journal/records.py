@@ -58,6 +58,8 @@ class TxRecord:
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     detail: str = ""
+    maybe_paid: bool = False
+    """Whether, by the last look, something else with its nonce may have made the payment: its user alone can tell."""
     replaces: int | None = None
     """The index of the step that it was signed for again, with the same nonce; None for a step's first transaction."""
     elsewhere: bool = False
@@ -122,6 +124,7 @@ class ProposalRecord:
     block: BlockNumber | None = None
     """The block of that transaction; for `indeterminate`, the head when its nonce was first seen used."""
     detail: str = ""
+    maybe_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +260,8 @@ class PaymentRecord:
 
     def afterwards(self, kind: StepKind) -> tuple[TxRecord, ...]:
         """For each step of this kind that was added after the plan, the transaction that decides its state."""
-        firsts = (tx for tx in self.transactions if tx.replaces is None)
-        return tuple(self.at(tx.index) for tx in firsts if tx.step.kind is kind)
+        firsts = (tx for tx in self.transactions if tx.replaces is None and tx.step.kind is kind)
+        return tuple(self.at(tx.index) for tx in firsts)
 
     @property
     def left_allowed(self) -> bool:
@@ -356,9 +359,8 @@ class GroupRecord:
     @property
     def delivered_at(self) -> UnixTime | None:
         """When the last leg was seen as delivered, by this machine's clock; None until then."""
-        times = [leg.delivered_at for leg in self.legs]
-        known = [at for at in times if at is not None]
-        return max(known) if len(known) == len(times) else None
+        known = [leg.delivered_at for leg in self.legs if leg.delivered_at is not None]
+        return max(known) if len(known) == len(self.legs) else None
 
     @property
     def payment(self) -> Payment:
@@ -388,8 +390,7 @@ class GroupRecord:
     @property
     def moved(self) -> Sent:
         """Whether money may have moved."""
-        moved = {leg.moved for leg in self.legs}
-        return next(sent for sent in (Sent.YES, Sent.MAYBE, Sent.NO) if sent in moved)
+        return next(sent for sent in (Sent.YES, Sent.MAYBE, Sent.NO) if any(leg.moved is sent for leg in self.legs))
 
     def _sum(self, amounts: list[Amount]) -> Amount:
         return replace(amounts[0], units=sum(amount.units for amount in amounts))

@@ -63,6 +63,7 @@ def tx_record(row: Row) -> TxRecord:
         block_hash=row["block_hash"],
         signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
         detail=row["detail"],
+        maybe_paid=bool(row["maybe_paid"]),
         replaces=row["replaces"],
         elsewhere=bool(row["elsewhere"]),
         fee=_fee(row),
@@ -114,4 +115,5 @@ def proposal_record(rows: Sequence[Row]) -> ProposalRecord | None:
         tx_hash=row["tx_hash"],
         block=None if row["block"] is None else BlockNumber(row["block"]),
         detail=row["detail"],
+        maybe_paid=bool(row["maybe_paid"]),
     )

@@ -348,4 +348,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'a payment is closed once'); END
         """,
     ),
+    (
+        # Whether something else with its nonce may have made the payment; before, a sentence of the detail said so.
+        "ALTER TABLE transactions ADD COLUMN maybe_paid INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE proposals ADD COLUMN maybe_paid INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE transactions SET maybe_paid = 1
+        WHERE state = 'indeterminate' AND detail LIKE '%Whether that was this payment is not known%'
+        """,
+        """
+        UPDATE proposals SET maybe_paid = 1
+        WHERE state = 'indeterminate' AND detail LIKE '%Whether that was this payment is not known%'
+        """,
+    ),
 )

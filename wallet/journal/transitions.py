@@ -84,7 +84,7 @@ class JournalMoves(JournalSignatures):
         detail = clean(detail, MAX_DETAIL)
         with self._writing(tx.payment_id, durable=to not in _SHOWN_AGAIN) as db:
             changed = db.execute(
-                "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?"
+                "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?, maybe_paid = 0"
                 " WHERE payment_id = ? AND step = ? AND state = ?",
                 (to, block, block_hash, detail, tx.payment_id, tx.index, tx.state),
             )
@@ -128,15 +128,15 @@ class JournalMoves(JournalSignatures):
             )
             self._event(tx.payment_id, f"step {rival.index}", rival.state, TxState.VOID, tx.hash)
 
-    def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
+    def note_tx(self, tx: TxRecord, detail: str, *, maybe_paid: bool = False) -> TxRecord:
         """See Journal."""
         detail = clean(detail, MAX_DETAIL)
-        if detail == tx.detail:
+        if (detail, maybe_paid) == (tx.detail, tx.maybe_paid):
             return tx
         with self._writing(tx.payment_id, durable=False) as db:
             changed = db.execute(
-                "UPDATE transactions SET detail = ? WHERE payment_id = ? AND step = ? AND state = ?",
-                (detail, tx.payment_id, tx.index, tx.state),
+                "UPDATE transactions SET detail = ?, maybe_paid = ? WHERE payment_id = ? AND step = ? AND state = ?",
+                (detail, int(maybe_paid), tx.payment_id, tx.index, tx.state),
             )
             expect_one(changed, tx.payment_id)
             self._event(tx.payment_id, f"step {tx.index}", tx.state, tx.state, detail)

@@ -175,7 +175,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     ):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
     db.execute("ALTER TABLE payments DROP COLUMN delivered_at")
-    for column in ("elsewhere", "gas_used", "gas_price", "l1_fee", "operator_fee", "turn"):
+    for column in ("elsewhere", "gas_used", "gas_price", "l1_fee", "operator_fee", "turn", "maybe_paid"):
         db.execute(f"ALTER TABLE transactions DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
     db.execute("DROP TABLE proposals")

@@ -17,7 +17,7 @@ from l2send.wallet.journal.sqlite_database import open_database
 from l2send.wallet.journal.sqlite_schema import MIGRATIONS
 from l2send.wallet.journal.states import TxState
 from tests.wallet import processes
-from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, sign, sign_again
+from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, bring_to, sign, sign_again
 from tests.wallet.rig import CHAIN_ID, paying_quote
 
 
@@ -181,3 +181,34 @@ def test_processes_that_open_it_first_at_once_all_succeed(path: Path) -> None:
         process.join(60)
     assert [process.exitcode for process in running] == [0] * 6
     SqliteJournal(path).close()
+
+
+def test_the_sentence_of_an_older_journal_becomes_a_flag(path: Path) -> None:
+    """Of a payment that its user alone can close: the words may change now, the flag says it."""
+    journal = SqliteJournal(path)
+    doubted, other = (begin(journal).transactions[0] for _ in range(2))
+    for tx, words in ((doubted, "Whether that was this payment is not known: look"), (other, "nonce 1 is used")):
+        sent = bring_to(journal, tx, TxState.BROADCAST, tx is other)
+        journal.move_tx(sent, TxState.INDETERMINATE, detail=f"0x12 in block 3 took nonce 0. {words}")
+    journal.close()
+    (version,) = (i for i, migration in enumerate(MIGRATIONS) if "maybe_paid" in str(migration))
+    db = sqlite3.connect(path)
+    for table in ("transactions", "proposals"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN maybe_paid")
+    db.execute(f"PRAGMA user_version = {version}")
+    db.commit()
+    db.close()
+    journal = SqliteJournal(path)
+    found = [journal.get(tx.payment_id).transactions[0].maybe_paid for tx in (doubted, other)]
+    journal.close()
+    assert found == [True, False]
+
+
+def test_the_flag_stays_only_as_long_as_the_last_look_says_so(path: Path) -> None:
+    journal = SqliteJournal(path)
+    tx = bring_to(journal, begin(journal).transactions[0], TxState.BROADCAST)
+    tx = journal.note_tx(journal.move_tx(tx, TxState.INDETERMINATE, detail="why"), "why", maybe_paid=True)
+    assert tx.maybe_paid
+    assert not journal.note_tx(tx, "why").maybe_paid
+    assert not journal.move_tx(journal.note_tx(tx, "more", maybe_paid=True), TxState.BROADCAST).maybe_paid
+    journal.close()

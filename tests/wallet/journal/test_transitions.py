@@ -20,8 +20,8 @@ from tests.wallet.rig import CHAIN_ID
 
 INSERT_REPLACEMENT = (
     "INSERT INTO transactions SELECT payment_id, 2, kind, chain_id, sender, body, state, {nonce}, 'hash', raw,"
-    " signed_at, block, block_hash, detail, {replaces}, elsewhere, NULL, NULL, NULL, NULL, turn FROM transactions"
-    " WHERE step = 0"
+    " signed_at, block, block_hash, detail, {replaces}, elsewhere, NULL, NULL, NULL, NULL, turn, maybe_paid"
+    " FROM transactions WHERE step = 0"
 )
 
 
