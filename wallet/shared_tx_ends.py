@@ -101,6 +101,15 @@ async def traced_coin_to(recipient: Address, tx_hash: str, one: Rpc) -> int | No
     return None if made is None else sum(value for _, to, value in made if to == recipient.lower())
 
 
+async def traced_coin_from(payer: Address, tx_hash: str, one: Rpc) -> list[tuple[str, int]] | None:
+    """Receiver in lower case and wei of every call with coin that an account made in a transaction, by its trace.
+
+    None if the node offers no trace. Raises NetworkError. Source: debug_traceTransaction.
+    """
+    made = await _traced(one, tx_hash)
+    return None if made is None else [(to, wei) for caller, to, wei in made if caller == payer.lower() and wei]
+
+
 async def _traced(one: Rpc, tx_hash: str) -> list[tuple[str, str, int]] | None:
     """Caller, called account and wei of every call of a transaction; None if the node offers no trace."""
     trace = await if_offered(lambda: one.call("debug_traceTransaction", tx_hash, {"tracer": "callTracer"}))

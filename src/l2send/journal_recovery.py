@@ -8,7 +8,8 @@ again. Nothing is signed or sent.
 A transaction that makes several payments is recorded as such. A line whose recipient got that token in any other way
 (in parts, by another kind of call) is held back for a person to check. So is each line that an order may have paid
 which a sponsor opened with a signed message: that uses no nonce of the account, but its tokens leave the account
-(recovery_transfers.py). What a Safe paid is found by the Safe's own nonce (recovery_safes.py).
+(recovery_transfers.py). Coin that left without a nonce of the account is found by events (recovery_coin.py), and what
+a Safe paid by the Safe's own nonce (recovery_safes.py).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, Unsig
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.shared_tx import TOGETHER
 from l2send.core.units import Amount, Gas, Nonce, Seconds, Token, UnixTime
+from l2send.recovery_coin import CoinLeft, coin_by_operations, or_words
 from l2send.recovery_transfers import known_hashes, look_for_left, newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -109,8 +111,21 @@ async def recover(
     for found in sorted((one for of_chain in unknown for one in of_chain), key=lambda one: one.nonce):
         recovery.found.append(await recorded(found, account, ends, wanted))
     known = known_hashes(journal, account, places, since)
+    searches = ((chain, coin_by_operations(account, rpcs.on(chain.chain_id), since, known)) for chain in places)
+    coin = await asyncio.gather(*(or_words(search, account, chain) for chain, search in searches))
     await hold_back_doubtful(recovery, wanted, ends, places, since, known)
+    await hold_back_for_coin(recovery, wanted, ends, coin)
     return recovery
+
+
+async def hold_back_for_coin(
+    recovery: Recovery, wanted: Unpaid, ends: Ends, coin: Sequence[tuple[Sequence[CoinLeft], str]]
+) -> None:
+    """Name coin that left the account by other senders, and hold back what it may have paid. Raises NetworkError."""
+    left = [one for of_chain, _ in coin for one in of_chain]
+    recovery.left += [*map(str, left), *(unsearched for _, unsearched in coin if unsearched)]
+    words = "coin that left by another sender may have paid it: compare the transactions that are named"
+    recovery.held_back += await wanted.hold_back(lambda one: any(x.may_have_paid(one) for x in left), words, ends)
 
 
 async def hold_back_doubtful(

@@ -1,7 +1,8 @@
 """Recovers what a Safe paid. Any account may send what its owners signed, so no account's nonces show all of it.
 
 The Safe's events name each transaction that it ran, and its own nonce counts them. The SafeTx hash commits to that
-nonce: an event that no nonce explains was forged by a module, and a nonce without an event is named. A run that an
+nonce: an event that no nonce explains was forged by a module, and a nonce without an event is named. What modules sent
+is named too: tokens by their Transfer events, coin by the event of every module's run (recovery_coin.py). A run that an
 owner approved by sending it is recorded with the owner's signed bytes; any other as what its owners signed, which is
 followed and proved as every proposal is (wallet/proposals.py).
 """
@@ -27,11 +28,13 @@ from l2send.journal_recovery import (
     Unpaid,
     Waiting,
     hold_back_doubtful,
+    hold_back_for_coin,
     look_up_nonces,
     name_and_memo,
     received_in,
     recorded,
 )
+from l2send.recovery_coin import coin_by_modules, or_words
 from l2send.recovery_transfers import newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -74,6 +77,8 @@ async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: 
     if not any(one.unread for one in recovery.found):
         recovery.left += await _unexplained(explained, first, state, rpc)
     await hold_back_doubtful(recovery, wanted, ends, [rpc.chain], since, known)
+    coin = await or_words(coin_by_modules(safe.address, rpc, since), safe.address, rpc.chain)
+    await hold_back_for_coin(recovery, wanted, ends, [coin])
     return recovery
 
 

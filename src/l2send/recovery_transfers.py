@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.errors import NetworkError
 from l2send.core.plan import Payment
-from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity, unix_time
+from l2send.core.rpc import Log, Rpc, Rpcs, data_bytes, quantity, unix_time
 from l2send.core.text import clean
 from l2send.core.units import Amount, Nonce, Seconds, UnixTime
 from l2send.wallet.journal.protocol import Journal
@@ -37,17 +38,20 @@ class Left:
 
     def may_have_paid(self, payment: Payment) -> bool:
         """Whether an order for `payment` may have taken this: the same token by its symbol, and at least its amount."""
-        token, own = payment.amount.token, self.amount.token
-        if token.symbol != own.symbol:
-            return False
-        scale, own_scale = int(10**token.decimals), int(10**own.decimals)
-        return payment.amount.units * own_scale <= self.amount.units * scale
+        return at_least(self.amount, payment)
 
     def __str__(self) -> str:
         return (
             f"{self.chain.short_name} {self.hash}: {self.amount} left the account, and the account did not send this "
             "transaction. A sponsor may have opened an order with it"
         )
+
+
+def at_least(left: Amount, payment: Payment) -> bool:
+    """Whether `left` is of the payment's token, by its symbol, and not less than its amount."""
+    token, own = payment.amount.token, left.token
+    scale, own_scale = int(10**token.decimals), int(10**own.decimals)
+    return token.symbol == own.symbol and payment.amount.units * own_scale <= left.units * scale
 
 
 def newest_of(journal: Journal) -> UnixTime:
@@ -83,18 +87,28 @@ async def left_unknown(
         return []
     by_address = {str(address).lower(): token for address, token in tokens.items()}
     query = {"address": list(tokens), "topics": [TRANSFER_TOPIC, "0x" + address_word(account).hex()]}
-    found, head = list[Left](), await rpc.block_number()
-    async for first, logs in rpc.logs_before(query, head):
-        for log in logs:
-            token, tx_hash = by_address.get(str(log.get("address", "")).lower()), str(log.get("transactionHash", ""))
-            units = int.from_bytes(data_bytes(log.get("data"), "a log's data"), "big")
-            if token and units and tx_hash.lower() not in known:
-                late = await _time_of(rpc, quantity(log.get("blockNumber"), "blockNumber"))
-                if late >= since - _MARGIN:
-                    found.append(Left(chain, clean(tx_hash, 66), Amount(units, token)))
-        if first == 0 or await _time_of(rpc, first) < since - _MARGIN:
+    found = list[Left]()
+    for log in await logs_since(rpc, query, since):
+        token, tx_hash = by_address.get(str(log.get("address", "")).lower()), str(log.get("transactionHash", ""))
+        units = int.from_bytes(data_bytes(log.get("data"), "a log's data"), "big")
+        if token and units and tx_hash.lower() not in known:
+            found.append(Left(chain, clean(tx_hash, 66), Amount(units, token)))
+    return found
+
+
+async def logs_since(rpc: Rpc, query: dict[str, Any], since: UnixTime) -> list[Log]:
+    """The logs from `since` on, less the hour by which clocks may differ. Raises NetworkError. Source: eth_getLogs."""
+    found, earliest = list[Log](), since - _MARGIN
+    async for first, logs in rpc.logs_before(query, await rpc.block_number()):
+        times = {number: await _time_of(rpc, number) for number in {_number_of(log) for log in logs}}
+        found += [log for log in logs if times[_number_of(log)] >= earliest]
+        if first == 0 or await _time_of(rpc, first) < earliest:
             break
     return found
+
+
+def _number_of(log: Log) -> int:
+    return quantity(log.get("blockNumber"), "blockNumber")
 
 
 async def _time_of(rpc: Rpc, number: int) -> UnixTime:

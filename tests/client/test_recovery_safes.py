@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 from tests.support.owners import Team
 from tests.support.safes import TestSafe, new_safe
+from tests.support.settlers import with_chains
 
 CHAIN = "dev1"
 AGGREGATE3 = Function("aggregate3((address,bool,bytes)[])")
@@ -63,14 +65,16 @@ def safe(home: Home, owner: Delegating) -> TestSafe:
     return made
 
 
-def recovered(machine: Home, safe: Address, wanted: Sequence[Waiting] = ()) -> Recovery:
-    """As `l2send journal recover --safe` does it."""
+def recovered(machine: Home, safe: Address, wanted: Sequence[Waiting] = (), rpc: str = "") -> Recovery:
+    """As `l2send journal recover --safe` does it; through another endpoint if one is named."""
+    chain = machine.chain(CHAIN)
+    registry = with_chains(machine.registry, replace(chain, rpcs=(rpc,))) if rpc else machine.registry
 
     async def work() -> Recovery:
-        async with open_rpcs(machine.registry) as rpcs:
+        async with open_rpcs(registry) as rpcs:
             journal = open_for_recovery(machine.paths)
-            client = Client(machine.paths, machine.registry, rpcs, journal)
-            place = ChainAddress(machine.chain(CHAIN).chain_id, safe)
+            client = Client(machine.paths, registry, rpcs, journal)
+            place = ChainAddress(chain.chain_id, safe)
             recovery = await recover_safe(place, journal, rpcs, wanted)
             for one in recovery.found:
                 if one.record:
