@@ -16,7 +16,7 @@ from l2send.resolver.balances import Holdings, Snapshot
 
 _EVERY = 12.0  # seconds: about one block of Ethereum
 
-Held = dict[Token, list[Amount]]
+BalancesByToken = dict[Token, list[Amount]]
 """Tokens of one chain, each with its balances by chain, the largest first."""
 
 
@@ -72,9 +72,9 @@ def in_words(holdings: Holdings) -> str:
     return ", ".join(shorter(Amount(units, token)) for token, units in holdings.units.items() if units)
 
 
-def spendable(snapshot: Snapshot, to: Chain) -> Held:
+def spendable(snapshot: Snapshot, to: Chain) -> BalancesByToken:
     """The tokens of `to`, each with the sender's balances of the same asset; test money only for test chains."""
-    held: Held = {}
+    held: BalancesByToken = {}
     for token in to.assets:
         amounts = [
             amount

@@ -192,7 +192,7 @@ class Live:
         return time.monotonic() - self._started
 
     def _emit(self, payment_id: str | None, phase: str, text: str) -> None:
-        """Print one line of NDJSON: see docs/schemas/progress.json."""
+        """Print one line of NDJSON: see docs/schemas/progress-1.json."""
         document = {
             "schema": "l2send.progress/1",
             "at": round(time.time(), 3),

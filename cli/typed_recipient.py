@@ -42,11 +42,11 @@ def parse_words(typed: PaymentWords) -> Words:
     raise UsageError("three words make a payment: AMOUNT TOKEN DESTINATION.", hint="For example: 25 USDC base:0x…")
 
 
-Held = Callable[[Chain], str]
+BalanceWords = Callable[[Chain], str]
 """A sentence on the balances on a chain; empty for none."""
 
 
-async def find_destination(text: str, rpcs: Rpcs, book: Book, held: Held = lambda _: "") -> Destination:
+async def find_destination(text: str, rpcs: Rpcs, book: Book, held: BalanceWords = lambda _: "") -> Destination:
     """The account in `text`; if the chain is asked for, chains with balances by `held` come first.
 
     Raises UsageError, NetworkError; Back and KeyboardInterrupt at the question.
@@ -73,13 +73,13 @@ def judge(text: str, registry: Registry, book: Book) -> None:
         destination_of(spelling, registry)
 
 
-async def _ask_chain(spelling: Spelling, registry: Registry, held: Held) -> Chain:
+async def _ask_chain(spelling: Spelling, registry: Registry, held: BalanceWords) -> Chain:
     """Ask for the chain: an address exists on every chain, so only the user knows which is meant."""
     account = spelling.contact or spelling.name or spelling.address
     return await choose_chain(f"On which chain is {account}?", spelling.among or registry, held)
 
 
-async def choose_chain(question: str, chains: Iterable[Chain], held: Held = lambda _: "") -> Chain:
+async def choose_chain(question: str, chains: Iterable[Chain], held: BalanceWords = lambda _: "") -> Chain:
     """One of `chains`, typed on a terminal: without a match nothing is chosen. Raises Back, KeyboardInterrupt.
 
     Those with balances come first, with these.

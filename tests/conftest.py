@@ -246,6 +246,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield made
 
 
+@pytest.fixture
+def no_solver(home: Home) -> Iterator[None]:
+    """No solver fills orders during the test."""
+    home.must("devnet", "solver", "--mode", "ignore")
+    yield
+    home.must("devnet", "solver", "--mode", "fill")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[postgres_server.Server]:
     """A PostgreSQL server of this process's own; skipped where none is installed, which fails on CI."""

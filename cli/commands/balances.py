@@ -33,7 +33,7 @@ _EVERY = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Asked:
     """The requested balances."""
 
     chains: Sequence[Chain]
@@ -78,7 +78,7 @@ def balances(
     _refuse_filter(whose or "", registry, book)
     account = with_own_account(whose, registry, book, run_options.paths) if whose else ""
     chains = _chains(registry, chain or [], testnets=testnets)
-    wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch, kinds=bool(chain))
+    wanted = _Asked(chains, _tokens(chains, token or []), run_options, watch, kinds=bool(chain))
     known = None if whose else choose_sender(run_options.paths, sender).address
     return run_to_end(_read(account, known, registry, wanted))
 
@@ -114,7 +114,7 @@ def _tokens(chains: Sequence[Chain], symbols: Sequence[str]) -> list[str]:
     return [symbol.upper() for symbol in symbols]
 
 
-async def _read(whose: str, known: Address | None, registry: Registry, wanted: _Wanted) -> int:
+async def _read(whose: str, known: Address | None, registry: Registry, wanted: _Asked) -> int:
     """Read and print, once or repeatedly. Raises NetworkError if no chain answers."""
     async with open_rpcs(registry) as rpcs:
         account = known or await _account(whose, rpcs, wanted.run)
@@ -146,7 +146,7 @@ def _show_so_far(account: Address, live: Live, tokens: Sequence[str]) -> Callabl
     return show_with
 
 
-def _print(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: _Wanted) -> None:
+def _print(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: _Asked) -> None:
     if wanted.run.as_json:
         print_json(document(snapshot, kinds, wanted.tokens))
         return

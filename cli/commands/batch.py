@@ -249,8 +249,8 @@ class _Run:
             who.unlock()
         self._write(client, name, result)
 
-        def progress(turn: ProgressEvent) -> None:
-            live.update(turn)
+        def progress(event: ProgressEvent) -> None:
+            live.update(event)
             if self.options.result and time.monotonic() - self._written_at > _RESULT_EVERY:
                 with suppress(ConfigError):  # The last update reports it: payments do not stop for a file.
                     self._write(client, name, client.batch.result(name))

@@ -82,7 +82,7 @@ def check(
     testnets: Testnets = False,
 ) -> int:
     """Check the registry against the chains."""
-    return chains_check.check(names or [], chains_check.Wanted(run_options, testnets))
+    return chains_check.check(names or [], chains_check.CheckOptions(run_options, testnets))
 
 
 @app.command("pin", help=chains_pin.HELP, short_help="Pin the code of the bridges' contracts.")
@@ -98,7 +98,7 @@ def pin(
     testnets: Testnets = False,
 ) -> int:
     """Pin the code of the bridges' contracts."""
-    return chains_pin.pin(names or [], chains_check.Wanted(run_options, testnets), yes=yes)
+    return chains_pin.pin(names or [], chains_check.CheckOptions(run_options, testnets), yes=yes)
 
 
 def _print(shown: list[Chain]) -> None:

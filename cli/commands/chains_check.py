@@ -37,14 +37,14 @@ _EXIT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CheckOptions:
     """The options of this run."""
 
     run: RunOptions
     testnets: bool = False
 
 
-def check(names: Sequence[str], wanted: Wanted) -> int:
+def check(names: Sequence[str], wanted: CheckOptions) -> int:
     """Check the chains with these short names, or all. Raises UnknownChain, ConfigError."""
     registry = wanted.run.registry()
     chains = chosen(registry, names, testnets=wanted.testnets)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from l2send.cli.commands.chains_check import Wanted, chosen
+from l2send.cli.commands.chains_check import CheckOptions, chosen
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.progress import Live
 from l2send.cli.prompts import yes_or_no
@@ -32,7 +32,7 @@ Example: l2send chains pin base oeth"""
 _SOURCE = "l2send chains pin"
 
 
-def pin(names: Sequence[str], wanted: Wanted, *, yes: bool) -> int:
+def pin(names: Sequence[str], wanted: CheckOptions, *, yes: bool) -> int:
     """Pin the code on the chains with these short names, or on all. Raises UnknownChain, UsageError, ConfigError."""
     paths = wanted.run.paths
     registry = wanted.run.registry()
@@ -41,7 +41,7 @@ def pin(names: Sequence[str], wanted: Wanted, *, yes: bool) -> int:
     return run_to_end(_run(paths, registry, names, wanted, yes=yes))
 
 
-async def _run(paths: Paths, registry: Registry, names: Sequence[str], wanted: Wanted, *, yes: bool) -> int:
+async def _run(paths: Paths, registry: Registry, names: Sequence[str], wanted: CheckOptions, *, yes: bool) -> int:
     chains = chosen(registry, names, testnets=wanted.testnets)
     contracts = [one for chain in chains for bridge in chain.settlers for one in contracts_of(chain, bridge)]
     async with open_rpcs(registry) as rpcs:

@@ -35,7 +35,7 @@ _ROWS_OF_A_TABLE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Filters:
     """The filters. None or empty does not filter."""
 
     since: datetime | None
@@ -94,9 +94,9 @@ class FilterOptions:
         str, typer.Option("--idempotency-key", metavar="KEY", help="Only those whose key starts with this.")
     ] = ""
 
-    def understood(self, registry: Registry, book: Book) -> Wanted:
+    def understood(self, registry: Registry, book: Book) -> Filters:
         """Raises UsageError."""
-        return Wanted(
+        return Filters(
             _moment(self.since) if self.since else None,
             _end(self.until) if self.until else None,
             frozenset(self.states or ()),

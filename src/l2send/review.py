@@ -69,12 +69,12 @@ class Review:
         return delegations_in(self.effects)
 
 
-Held = Mapping[Amount, Awaitable[None]]
+PendingChecks = Mapping[Amount, Awaitable[None]]
 """Amounts, each with a pending `can_pay` check."""
-_NOTHING_ASKED: Held = {}
+_NOTHING_ASKED: PendingChecks = {}
 
 
-async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _NOTHING_ASKED) -> Review:
+async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: PendingChecks = _NOTHING_ASKED) -> Review:
     """The plan, decoded and checked against the payment and the chains' answers.
 
     `held` are amounts whose `can_pay` check was started ahead. Raises Refused, NetworkError.
@@ -88,7 +88,7 @@ async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _
     return Review(plan, by_leg, findings, tuple(dict.fromkeys(unknown)))
 
 
-async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> list[str]:
+async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: PendingChecks) -> list[str]:
     """Check that the sender has the money, that contracts run their pinned code, and that the recipient can be paid.
 
     Returns notes about what could not be simulated. Raises Refused, NetworkError.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,6 @@ def payer(home: Home) -> Payer:
     for chain in CHAINS:
         home.fund(address, chain, USDC="40", ETH="1")
     return name, address
-
-
-@pytest.fixture
-def ignoring(home: Home) -> Iterator[None]:
-    home.must("devnet", "solver", "--mode", "ignore")
-    yield
-    home.must("devnet", "solver", "--mode", "fill")
 
 
 def units(amount: dict[str, Any]) -> int:
@@ -100,7 +92,7 @@ def test_it_is_one_payment_to_every_command(home: Home, payer: Payer) -> None:
     assert "3 chains" in home.must("history").stdout
 
 
-def test_a_part_that_is_not_filled_is_named_and_comes_back(home: Home, payer: Payer, ignoring: None) -> None:
+def test_a_part_that_is_not_filled_is_named_and_comes_back(home: Home, payer: Payer, no_solver: None) -> None:
     """40 are on the destination and arrive at once; the other 20 are ignored, and refunded."""
     to = new_address()
     words = ("60", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "3", "--account", payer[0])

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,14 +26,6 @@ def payer(home: Home) -> Home:
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="500", ETH="1")
     return Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name})
-
-
-@pytest.fixture
-def unfilled(home: Home) -> Iterator[None]:
-    """No solver fills orders."""
-    home.must("devnet", "solver", "--mode", "ignore")
-    yield
-    home.must("devnet", "solver", "--mode", "fill")
 
 
 def shell(home: Home, script: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -137,7 +129,7 @@ def started(home: Home, words: Sequence[str], until: str) -> tuple[subprocess.Po
     raise AssertionError(told)
 
 
-def test_a_signal_ends_it_at_once_with_the_truth(payer: Home, unfilled: None) -> None:
+def test_a_signal_ends_it_at_once_with_the_truth(payer: Home, no_solver: None) -> None:
     """As systemd stops it. A later run resumes the payment, and it is made once."""
     to = new_address()
     process, _ = started(payer, ("20", "USDC", f"dev3:{to}", "--yes", "--json"), "bridging")

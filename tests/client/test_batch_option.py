@@ -14,8 +14,7 @@ from bench import cast as pinned
 from l2send.bridges import decode
 from l2send.cli.review_text import question
 from l2send.client import Client, open_client
-from l2send.core.address import Address
-from l2send.core.delegation import decode_batch, delegate_of, delegating_batch, named_delegate
+from l2send.core.delegation import decode_batch, delegating_batch, named_delegate
 from l2send.core.effects import Allows, CallsTogether, Opens, Pays
 from l2send.core.errors import CannotPay, ConfigError, Refused
 from l2send.core.paths import Paths
@@ -30,6 +29,7 @@ from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
 from tests.bridges.mutations import Capsys, all_refused
 from tests.client.test_batches import lines, must_have_got, text_of
+from tests.client.test_delegating import code_of, delegated_to
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy, no_such_method
@@ -42,25 +42,17 @@ def payer(home: Home) -> Payer:
     return Payer(home, "dev1")
 
 
-def code_of(payer: Payer) -> Address:
-    return named_delegate("simple7702account", payer.home.chain("dev1")).code.address
-
-
-def delegated_to(payer: Payer) -> Address | None:
-    return delegate_of(bytes.fromhex(payer.node("dev1").call("eth_getCode", payer.address, "latest")[2:]))
-
-
 def test_approval_order_and_delegation_are_one_transaction(payer: Payer, capsys: Capsys) -> None:
     to = new_address()
     review = payer.plan("20", f"dev4:{to}", via="eco", batch=True)
     (effect,) = review.effects
     assert isinstance(effect, CallsTogether)
-    assert effect.delegates_to == code_of(payer)
+    assert effect.delegates_to == code_of(payer.home)
     assert [type(one) for one in effect.effects] == [Allows, Opens]
     record = payer.resume(payer.begin(review).id)
     (tx,) = record.transactions
     assert (record.state, tx.raw[0], tx.step.kind) == (PaymentState.DELIVERED, 4, StepKind.OPEN)
-    assert (payer.home.holds(to, "dev4"), delegated_to(payer)) == (20 * 10**6, code_of(payer))
+    assert (payer.home.holds(to, "dev4"), delegated_to(payer)) == (20 * 10**6, code_of(payer.home))
     assert payer.sent("dev1") == 2, "the transaction's nonce, and that of its authorization"
     order = review.plan.quote.order
     assert order
@@ -149,7 +141,7 @@ def test_cast_reads_the_same_batch_with_its_authorization(payer: Payer) -> None:
     (authorization,) = read["authorizationList"]
     assert (read["type"], read["signer"].lower(), read["to"].lower()) == ("0x4", *[payer.address.lower()] * 2)
     assert int(authorization["chainId"], 16) == step.tx.chain_id
-    assert authorization["address"].lower() == code_of(payer).lower()
+    assert authorization["address"].lower() == code_of(payer.home).lower()
     assert int(authorization["nonce"], 16) == int(read["nonce"], 16) + 1
     assert read["input"][:10] == "0x" + step.tx.data[:4].hex()
 
@@ -164,7 +156,7 @@ def test_lines_on_one_chain_are_one_transaction_with_one_authorization(home: Hom
         (shared,) = review.shared
         effect = shared.effect
         assert isinstance(effect, CallsTogether)
-        assert effect.delegates_to == code_of(payer)
+        assert effect.delegates_to == code_of(payer.home)
         assert [type(one) for one in effect.effects] == [Pays] * 3
         client.batch.begin(review)
         result = await client.batch.run("new", payer.signer, patience=60)
@@ -177,7 +169,7 @@ def test_lines_on_one_chain_are_one_transaction_with_one_authorization(home: Hom
         payer.do(work)
         assert proxy.sent("debug_traceTransaction")
     must_have_got(home, rows)
-    assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer))
+    assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer.home))
 
 
 def test_more_lines_than_one_transaction_holds_delegate_once(
@@ -189,7 +181,7 @@ def test_more_lines_than_one_transaction_holds_delegate_once(
     async def work(client: Client) -> None:
         judged = await judge_batch(read_batch(text_of(rows)), client.rpcs, client.book)
         review = await client.batch.plan(judged, payer.address, "more", Limits(batch=True))
-        assert [one.quote.steps[0].tx.delegate_to for one in review.shared] == [code_of(payer), None]
+        assert [one.quote.steps[0].tx.delegate_to for one in review.shared] == [code_of(payer.home), None]
         client.batch.begin(review)
         assert (await client.batch.run("more", payer.signer, patience=60)).all_delivered
 

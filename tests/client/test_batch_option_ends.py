@@ -20,12 +20,11 @@ from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
-from tests.client.test_batch_option import code_of, delegated_to, no_such_method
 from tests.client.test_batches import lines, text_of
-from tests.client.test_delegating import authorization, send, submit_elsewhere
+from tests.client.test_delegating import authorization, code_of, delegated_to, send, submit_elsewhere
 from tests.conftest import Home
 from tests.support.addresses import new_address
-from tests.support.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy, no_such_method
 from tests.support.paying import Payer
 from tests.support.settlers import with_chains
 from tests.support.solving import unfilled
@@ -82,7 +81,7 @@ def test_sped_up_cancelled_and_what_is_left_of_its_authorization(payer: Payer) -
     assert (ended.state, delegated_to(payer), payer.sent("dev1")) == (PaymentState.CANCELLED, None, 1)
     assert "any other account can submit it" in money(ended, payer)
     submit_elsewhere(payer, record.transactions[0])
-    assert delegated_to(payer) == code_of(payer), "it can"
+    assert delegated_to(payer) == code_of(payer.home), "it can"
     assert payer.resume(behind.id).state is PaymentState.DELIVERED
 
 
@@ -96,7 +95,7 @@ def test_reverted_it_paid_nothing_and_the_account_delegates(payer: Payer) -> Non
         node.call("anvil_setCode", token, "0x5f5ffd")
     node.call("anvil_setCode", token, runs)
     ended = payer.resume(record.id)
-    assert (ended.state, delegated_to(payer)) == (PaymentState.REVERTED, code_of(payer))
+    assert (ended.state, delegated_to(payer)) == (PaymentState.REVERTED, code_of(payer.home))
     assert "The account delegates to code anyway" in money(ended, payer)
     again = payer.plan("20", via="eco", batch=True)
     assert again.delegations == ()
@@ -111,11 +110,11 @@ def test_replaced_it_never_happens_and_says_what_did(payer: Payer, how: str) -> 
             outbid(payer, record)
         else:
             payer.node("dev1").call("anvil_dropTransaction", record.transactions[0].hash)
-            send(payer, Account.create(), [authorization(payer, code_of(payer), payer.sent("dev1"))])
+            send(payer, Account.create(), [authorization(payer, code_of(payer.home), payer.sent("dev1"))])
     ended = payer.resume(record.id)
     assert ended.state is PaymentState.REPLACED
     assert "any other account can submit it" in money(ended, payer)
-    by_another = code_of(payer) if how != "its nonce" else None
+    by_another = code_of(payer.home) if how != "its nonce" else None
     assert (delegated_to(payer), payer.sent("dev1")) == (by_another, 1)
 
 
@@ -128,7 +127,7 @@ def test_a_block_that_is_taken_back_and_two_processes_pay_once(payer: Payer) -> 
         before = node.call("evm_snapshot")
         with pytest.raises(NotFinal):
             payer.resume(record.id, patience=1)
-        assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer))
+        assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer.home))
         assert node.call("evm_revert", before)
         assert (payer.sent("dev1"), delegated_to(payer)) == (0, None), "the block is still there"
         with pytest.raises(NotFinal):
@@ -169,7 +168,7 @@ def test_success_where_the_delegate_has_no_code_delivers_nothing(payer: Payer) -
         first, *_ = client.batch.begin(await client.batch.plan(judged, payer.address, "gone", Limits(batch=True)))
         executor = client.executor(payer.signer, lambda _: None)
         tx = await executor.sign_only(first.id, (await executor.look_ahead([first.id]))[first.id])
-        node.call("anvil_setCode", code_of(payer), "0x")
+        node.call("anvil_setCode", code_of(payer.home), "0x")
         await executor.offer(tx)
         return first.id
 

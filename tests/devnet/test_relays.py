@@ -7,7 +7,6 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +20,7 @@ from l2send.devnet import across, faucet, solver_client
 from l2send.devnet.modes import Mode
 from l2send.devnet.relays import SETTLEMENT_SECONDS
 from l2send.devnet.state import DevChain, Devnet
-from tests.devnet.user import User, fresh_address
+from tests.devnet.user import User, fresh_address, wait_until
 
 USDC = 10**6
 FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
@@ -72,15 +71,6 @@ def becomes(devnet: Devnet, relay_hash: str, states: set[str], seconds: float = 
 def is_filled(user: User, chain: DevChain, relay_hash: str) -> bool:
     answer = user.node(chain).eth_call(chain.spoke_pool, FILL_STATUS.encode(bytes.fromhex(relay_hash[2:])))
     return int.from_bytes(answer, "big") == FILLED
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_fills_and_is_repaid_by_a_bundle(solver: Devnet, user: User) -> None:

@@ -15,7 +15,7 @@ from l2send.core.calldata import Function, event_topic
 from l2send.devnet import eco, faucet, solver_client
 from l2send.devnet.modes import Mode
 from l2send.devnet.state import DevChain, Devnet
-from tests.devnet.user import User, fresh_address
+from tests.devnet.user import User, fresh_address, wait_until
 
 CLAIMANTS = Function("claimants(bytes32)", "bytes32")
 REWARD_STATUS = Function("getRewardStatus(bytes32)", "uint8")
@@ -51,15 +51,6 @@ def chains(devnet: Devnet) -> tuple[DevChain, DevChain]:
 def claimed(user: User, chain: DevChain, intent_hash: str) -> bool:
     answer = user.node(chain).eth_call(chain.portal, CLAIMANTS.encode(bytes.fromhex(intent_hash[2:])))
     return any(answer)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_fills_and_withdraws_its_reward(solver: Devnet, user: User) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,3 +95,13 @@ class User:
 
 def fresh_address() -> Address:
     return checksum(os.urandom(20))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    """Whether it became true in time."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.02)
+    return True

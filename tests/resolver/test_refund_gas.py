@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -147,15 +146,8 @@ def empty(chain: Chain) -> Holdings:
     return Holdings(chain, {chain.native: 0}, 3000.0, UnixTime(1))
 
 
-@pytest.fixture
-def ignoring(home: Home) -> Iterator[None]:
-    home.must("devnet", "solver", "--mode", "ignore")
-    yield
-    home.must("devnet", "solver", "--mode", "fill")
-
-
 @pytest.mark.lab
-def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None:
+def test_what_max_leaves_pays_for_the_refund(home: Home, no_solver: None) -> None:
     """All the coin of a chain, no solver fills it, and nothing is brought: it is back by its own gas."""
     name, sender = home.new_account()
     home.fund(sender, "dev1", ETH="1")
@@ -171,7 +163,7 @@ def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None
 
 
 @pytest.mark.lab
-def test_an_exact_amount_that_leaves_too_little_is_named_and_still_paid(home: Home, ignoring: None) -> None:
+def test_an_exact_amount_that_leaves_too_little_is_named_and_still_paid(home: Home, no_solver: None) -> None:
     """Its refund has to wait for gas, as the plan said: gas that rose took what was left."""
     name, sender = home.new_account()
     home.fund(sender, "dev1", ETH="1")

@@ -24,7 +24,7 @@ from l2send.wallet.keys.signed import decode_signed
 from tests.bridges.test_via_safe import Owner
 from tests.conftest import Home
 from tests.support.addresses import new_address
-from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
+from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy, no_such_method
 from tests.support.standing_still import standing_still
 from tests.wallet.resuming import (
     COUNT,
@@ -234,10 +234,6 @@ def test_a_recipient_that_spends_in_the_same_block_may_have_been_paid(slow: Rig,
         record = reach(slow.through(proxy.url), record.id, is_in(TxState.INDETERMINATE))
         refused(slow.through(proxy.url), record.id, NotFinal, patience=0.4)
     assert "the recipient got as much in that block" in slow.record(record.id).transactions[0].detail
-
-
-def no_such_method(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "method not found"}}
 
 
 def test_one_endpoint_alone_does_not_show_that_the_recipient_got_nothing(slow: Rig) -> None:

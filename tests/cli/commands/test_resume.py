@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,20 +23,13 @@ def payer(home: Home) -> tuple[str, Address]:
     return name, address
 
 
-@pytest.fixture
-def ignoring(home: Home) -> Iterator[None]:
-    home.must("devnet", "solver", "--mode", "ignore")
-    yield
-    home.must("devnet", "solver", "--mode", "fill")
-
-
 def open_order(home: Home, payer: tuple[str, Address], to: Address) -> str:
     done = home.run("10", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "1", "--account", payer[0])
     assert (done.status, done.json["state"]) == (8, "bridging"), done
     return str(done.json["id"])
 
 
-def test_watching_needs_no_key_and_sees_the_fill(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
+def test_watching_needs_no_key_and_sees_the_fill(home: Home, payer: tuple[str, Address], no_solver: None) -> None:
     payment = open_order(home, payer, new_address())
     waiting = home.run("watch", payment, "--timeout", "1", "--json", ETH_PASSWORD="")
     assert (waiting.status, waiting.error["code"]) == (8, "not_final")
@@ -46,13 +38,13 @@ def test_watching_needs_no_key_and_sees_the_fill(home: Home, payer: tuple[str, A
     assert seen["state"] == "delivered"
 
 
-def test_resuming_what_only_waits_needs_no_password(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
+def test_resuming_what_only_waits_needs_no_password(home: Home, payer: tuple[str, Address], no_solver: None) -> None:
     payment = open_order(home, payer, new_address())
     home.must("devnet", "solver", "--mode", "fill")
     assert home.must("resume", payment, "--json", ETH_PASSWORD="").json["state"] == "delivered"
 
 
-def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
+def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address], no_solver: None) -> None:
     payments = {open_order(home, payer, new_address()), open_order(home, payer, new_address())}
     home.must("devnet", "solver", "--mode", "fill")
     done = home.run("resume", "--all", "--json")
@@ -63,7 +55,7 @@ def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address]
 
 
 def test_resume_all_carries_on_what_it_can_where_one_payment_cannot_be(
-    home: Home, payer: tuple[str, Address], ignoring: None
+    home: Home, payer: tuple[str, Address], no_solver: None
 ) -> None:
     waiting = open_order(home, payer, new_address())
     name, address = home.new_account()
