@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from l2send.core.errors import NotFinal
 from l2send.core.paths import Paths
 from l2send.core.plan import Order, Quote
 from l2send.core.units import ChainId
-from l2send.devnet import compiler, faucet, packages
+from l2send.devnet import faucet
 from l2send.devnet.deploy import account
 from l2send.devnet.node import Node
 from l2send.resolver.way_limits import Limits
@@ -35,6 +34,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.contracts import init_codes
 from tests.support.settlers import with_chains, with_settlers
 
 T = TypeVar("T")
@@ -59,22 +59,7 @@ _FAR = 2**40
 
 def compiled(cache: Path) -> dict[str, bytes]:
     """Init code of every contract in tests/contracts, by name."""
-    (solc,) = packages.fetch([packages.contract_pins()["solc"]], cache, lambda _: None)
-    settings = {
-        "optimizer": {"enabled": True, "runs": 200},
-        "evmVersion": "cancun",
-        "viaIR": True,
-        "outputSelection": {"*": {"*": ["evm.bytecode.object"]}},
-    }
-    sources = {path.name: {"content": path.read_text()} for path in CONTRACTS.glob("*.sol")}
-    request = json.dumps({"language": "Solidity", "sources": sources, "settings": settings})
-    command = ["node", "-e", compiler._RUN, str(solc / "soljson.js")]
-    done = subprocess.run(command, input=request, capture_output=True, text=True, check=True)
-    answer = json.loads(done.stdout)
-    errors = [e["formattedMessage"] for e in answer.get("errors", []) if e["severity"] == "error"]
-    assert not errors, errors
-    found = {name: c["evm"]["bytecode"]["object"] for file in answer["contracts"].values() for name, c in file.items()}
-    return {name: bytes.fromhex(code) for name, code in found.items()}
+    return init_codes(CONTRACTS, cache, optimizer={"enabled": True, "runs": 200}, viaIR=True)
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +15,11 @@ from eth_hash.auto import keccak
 
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import Function, abi_decode, abi_encode
-from l2send.devnet import compiler, packages
+from l2send.devnet import packages
 from l2send.devnet.deploy import account
 from l2send.devnet.node import Node
 from l2send.resolver.ens_name import coin_type, namehash
+from tests.support.contracts import init_codes
 
 PINS = [
     packages.Pin(
@@ -48,19 +48,7 @@ _ADDR = Function("addr(bytes32,uint256)")
 
 def compiled(cache: Path) -> dict[str, bytes]:
     """Init code of the contracts beside this file, by the devnet's pinned solc."""
-    (solc,) = packages.fetch([packages.contract_pins()["solc"]], cache, lambda _: None)
-    request = {
-        "language": "Solidity",
-        "sources": {path.name: {"content": path.read_text()} for path in CONTRACTS.glob("*.sol")},
-        "settings": {"evmVersion": "cancun", "outputSelection": {"*": {"*": ["evm.bytecode.object"]}}},
-    }
-    command = ["node", "-e", compiler._RUN, str(solc / "soljson.js")]
-    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=True)
-    answer = json.loads(done.stdout)
-    errors = [e["formattedMessage"] for e in answer.get("errors", []) if e["severity"] == "error"]
-    assert not errors, errors
-    found = {name: c["evm"]["bytecode"]["object"] for file in answer["contracts"].values() for name, c in file.items()}
-    return {name: bytes.fromhex(code) for name, code in found.items()}
+    return init_codes(CONTRACTS, cache)
 
 
 @dataclass
