@@ -53,15 +53,19 @@ def recipient_of(payment: Payment, registry: Registry, book: Book) -> Destinatio
 
 
 def show_parts(bundle: Bundle, registry: Registry) -> None:
-    """Show what is fixed: nonce and maximum cost of every signature, and how long it is valid."""
+    """Show what is fixed: nonce and maximum cost of every signature, and how long it is valid.
+
+    The time in a file is a promise of `l2send broadcast` alone: no signed byte holds it.
+    """
     rows = list[tuple[str, Text]]()
     for part in bundle.parts:
         chain = registry.chain(part.chain_id)
         for step in part.steps:
             most = Amount(most_of(step), chain.native)
             rows.append((f"nonce {step.nonce}", styled(f"{step.kind} on {chain.name}, network fee at most {most}")))
-        ends = "as long as its nonce is free and its fees suffice" if part.until is None else _moment(part.until)
-        rows.append(("good until", styled(ends, "yellow" if part.until is not None else "")))
+        if part.until is not None:
+            rows.append(("send by", styled(f"{_moment(part.until)}: l2send refuses it later", "yellow")))
+        rows.append(("valid", styled("as long as its nonce is free and its fees suffice, no matter who sends it")))
     print_pairs(err(), rows)
 
 
