@@ -6,7 +6,7 @@ While a devnet runs in this home, its chains are the whole registry: play money 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -273,27 +273,10 @@ def _registry(text: str, path: Path) -> Registry:
     if user.get("schema", _SCHEMA) != _SCHEMA:
         raise ConfigError(f"{path}: schema {user.get('schema')!r} is not {_SCHEMA}.")
     problems = list(judge(user, text, path, data["chains"]))
-    tables = ("chains", "retired", "accounts")
-    lay_over(data, {key: user[key] for key in tables if isinstance(user.get(key), Mapping)})
-    left_out = {problem.chain for problem in problems}
+    lay_over(data, {key: user[key] for key in ("chains", "retired", "accounts") if isinstance(user.get(key), Mapping)})
     own = user.get("chains", {}).keys() if isinstance(user.get("chains"), Mapping) else ()
-    chains, first_of = dict[str, Chain](), dict[str, Settlers]()
-    # Shipped chains come first: a user's entry cannot take over the chain id of a shipped chain.
-    for name, entry in sorted(data["chains"].items(), key=lambda item: item[0] in own):
-        if name in left_out:
-            continue
-        try:
-            chain = _chain(name, entry, data["accounts"])
-            _refuse_second(chain, chains)
-            for bridge, entry_of_bridge in chain.settlers.items():
-                types_of([{bridge: first_of.setdefault(bridge, entry_of_bridge)}, {bridge: entry_of_bridge}])
-        except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
-            said = error.message if isinstance(error, L2sendError) else str(error)
-            what = f"{name}: {clean(said, 200)}"
-            problems.append(Problem(path, line_of(text, ("chains", name)), name, what))
-        else:
-            chains[name] = chain
-    chains = {name: chains[name] for name in data["chains"] if name in chains}
+    chains, wrong = _usable_chains(data, own, {problem.chain for problem in problems})
+    problems += (Problem(path, line_of(text, ("chains", name)), name, f"{name}: {why}") for name, why in wrong.items())
     chains = _with_env_rpcs(chains)
     for url in {url for chain in chains.values() for url in chain.rpcs} - shipped:
         remember_url(url)
@@ -301,6 +284,26 @@ def _registry(text: str, path: Path) -> Registry:
     retired = {old: now for old, now in renamed.items() if now in chains and old not in chains}
     elsewhere = {name: chain for name, chain in data.get("elsewhere", {}).items() if name not in chains}
     return Registry(chains, retired=retired, elsewhere=elsewhere, problems=tuple(problems))
+
+
+def _usable_chains(
+    data: Mapping[str, Any], own: Collection[str], left_out: Collection[str]
+) -> tuple[dict[str, Chain], dict[str, str]]:
+    """The chains of all tables but those in `left_out`, in their order; and by name why others are unusable. Shipped
+    chains are read before the user's `own`, which cannot take over the chain id of a shipped one.
+    """
+    found, wrong, first_of = dict[str, Chain](), dict[str, str](), dict[str, Settlers]()
+    entries = [item for item in data["chains"].items() if item[0] not in left_out]
+    for name, entry in sorted(entries, key=lambda item: item[0] in own):
+        try:
+            chain = _chain(name, entry, data["accounts"])
+            _refuse_second(chain, found)
+            for bridge, listed in chain.settlers.items():
+                types_of([{bridge: first_of.setdefault(bridge, listed)}, {bridge: listed}])
+            found[name] = chain
+        except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
+            wrong[name] = clean(error.message if isinstance(error, L2sendError) else error, 200)
+    return {name: found[name] for name in data["chains"] if name in found}, wrong
 
 
 def _refuse_second(chain: Chain, chains: Mapping[str, Chain]) -> None:
