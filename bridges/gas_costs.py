@@ -85,6 +85,8 @@ async def _gas_limits(
         what = "would revert" if error.is_revert else "cannot be simulated"
         raise Refused(f"on {rpc.chain.name} it {what}: {error.reason}.") from error
     if results is None:
+        if any(kind not in UNSIMULATED for kind, _ in wanted):
+            raise Refused(f"{rpc.chain.name} does not show what one transaction would do.")
         return [(UNSIMULATED[kind], UNSIMULATED[kind]) for kind, _ in wanted], False
     for (kind, tx), result in zip(wanted, results, strict=True):
         if not result.succeeded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from l2send.bridges.direct import transfer_of
+from l2send.bridges.direct import Direct, transfer_of
 from l2send.bridges.direct_many import Market
 from l2send.bridges.gas_costs import UNSIMULATED
 from l2send.core.account_contracts import Delegate
@@ -27,7 +27,7 @@ from l2send.core.units import Amount, Gas, Seconds, Wei
 
 MOST_CALLS = 100
 """Transfers per transaction: about 5 million gas and 30 kB, which every chain and node accepts."""
-_MOST_GAS = Gas(2**24)
+MOST_GAS = Gas(2**24)
 """Per transaction. Source: EIP-7825."""
 
 
@@ -86,7 +86,7 @@ async def quote_together(payments: Sequence[Payment], account: Account, market: 
     if not result.succeeded:
         raise Refused(f"on {rpc.chain.name} it would revert: {result.reason or 'no reason given'}.")
     limit = gas_limit(result.gas)
-    if limit > _MOST_GAS and len(payments) > 3:
+    if limit > MOST_GAS and len(payments) > 3:
         half = len(payments) // 2
         first = await quote_together(payments[:half], account, market, rpc)
         second = await quote_together(payments[half:], account.later, market, rpc)
@@ -119,8 +119,26 @@ def _quote(
 
 def shared_payment(quote: Quote) -> Payment:
     """What represents a transaction of several payments in the journal: a payment of nothing to the account itself."""
-    first = quote.carries[0]
-    return Payment(first.sender, ChainAddress(quote.source.chain_id, first.sender), quote.pays, first.executor)
+    first, chain_id = quote.carries[0], quote.source.chain_id
+    return Payment(first.sender, ChainAddress(chain_id, first.sender), quote.pays, first.executor, first.by_owners)
+
+
+def quotes_of_parts(quote: Quote) -> list[Quote]:
+    """The quote of each payment in it, for the journal: its share of the fees, and no step of its own."""
+    return [
+        replace(
+            quote,
+            bridge=Direct.name,
+            pays=payment.amount,
+            delivers=payment.amount,
+            fees=fees,
+            steps=(),
+            proposal=None,
+            needs=None,
+            carries=(),
+        )
+        for payment, fees in zip(quote.carries, parts_of(quote), strict=True)
+    ]
 
 
 def parts_of(quote: Quote) -> list[tuple[Fee, ...]]:

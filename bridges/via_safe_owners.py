@@ -5,17 +5,21 @@ It is not sent yet: the simulation assumes a threshold of one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from l2send.bridges.direct import transfer_of
 from l2send.bridges.gas_costs import cost, fees_with
+from l2send.bridges.shared_tx import MOST_CALLS, MOST_GAS
 from l2send.bridges.via_safe import SafeState, ViaSafe, carried, hashes_note, look_at_safe, notes_on_parts
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
+from l2send.core.errors import Refused
 from l2send.core.plan import Payment, Proposal, Quote, StepKind
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.safe import SafeTx, approved_by_sender, read_execution
-from l2send.core.units import Amount, Gas, Nonce
+from l2send.core.safe import SafeTx, approved_by_sender, read_execution, safe_tx_of
+from l2send.core.shared_tx import TOGETHER
+from l2send.core.units import Amount, Gas, Nonce, Seconds, Wei
 
 _THRESHOLD_SLOT = 4
 """Source: libraries/SafeStorage.sol: singleton, modules, owners, ownerCount, threshold."""
@@ -61,6 +65,26 @@ async def proposed(quote: Quote, safe: SafeState, safe_tx: SafeTx, kind: StepKin
     # limit how long a solver may fill it, and the money is refunded if none does.
     quote = replace(quote, steps=(), proposal=proposal, expires=None)
     return replace(quote, fees=fees, notes=notes, refund=None)
+
+
+async def proposed_together(payments: Sequence[Payment], safe: SafeState, rpc: Rpc) -> Quote:
+    """One quote for all `payments`, transfers on the Safe's chain, as one transaction for its owners to sign.
+
+    Raises Refused if it would revert or is too large, NetworkError.
+    """
+    calls = [transfer_of(payment) for payment in payments]
+    safe_tx = safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address)
+    nothing, value = Amount(0, rpc.chain.native), Wei(sum(call.value for call in calls))
+    carries = tuple(replace(payment, executor=None, by_owners=True) for payment in payments)
+    duration = Seconds(2 * rpc.chain.confirmations)
+    quote = Quote(TOGETHER, rpc.chain, nothing, nothing, (), duration, (), needs=value, carries=carries)
+    quote = await proposed(quote, safe, safe_tx, StepKind.TOGETHER, rpc)
+    if len(payments) > MOST_CALLS or (quote.proposal and quote.proposal.gas > MOST_GAS):
+        raise Refused(
+            f"{len(payments)} payments are too many for one transaction of the Safe.",
+            hint=f"Nothing was prepared. Split the file: at most {MOST_CALLS} payments in each.",
+        )
+    return quote
 
 
 def at_nonce(quote: Quote, nonce: Nonce) -> Quote:

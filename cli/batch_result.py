@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from l2send.batch_record import BatchPayment, BatchResult
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchPayment, BatchResult
 from l2send.cli.json_documents import Document, amount_document, fee_document, fees_paid_document
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.outcome import explorer_link

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+from l2send.batch_record import BatchPayment
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchPayment
 from l2send.cli.batch_result import LineResult, ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import number_of, show_result, sums_of
 from l2send.cli.options import RunOptions

@@ -7,16 +7,16 @@ decide. The balance alone would not: the recipient may have spent in that block.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from l2send.core.address import Address
+from l2send.core.address import Address, checksum
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.endpoint_agreement import why_unproven
-from l2send.core.errors import L2sendError, NetworkError, NotFinal
+from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes
 from l2send.core.safe import EXECUTE, Operation, read_execution
@@ -84,30 +84,40 @@ async def paid_none(one: Rpc, transfers: Iterable[TxRecord], use: NonceUse) -> b
 
 
 async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
-    """Why it is not known that what a Safe ran instead of `execution`, a transfer, paid its recipient nothing.
+    """Why it is not known that what a Safe ran instead of `execution`, one transfer or several, paid no recipient of it.
 
     Empty if as many endpoints as an end needs show that. Raises MaybePaid, NetworkError. Source: as of `may_have_paid`.
     """
+    try:
+        transfers = calls_of(execution, rpc.chain)
+    except Refused as error:
+        return f"what it would have paid is not known: {error.message}"
 
     async def paid_nothing(one: Rpc, _: Awaitable[BlockNumber]) -> bool:
-        return await _has_safe_paid(execution, run, one) is False
+        return await _paid_by_safe(execution, transfers, run, one) == []
 
-    paid = await _has_safe_paid(execution, run, rpc)
+    paid = await _paid_by_safe(execution, transfers, run, rpc)
     if paid:
-        raise MaybePaid(f"by {run.tx_hash}, or in its block, the recipient got as much")
-    return await why_unproven(rpc, paid_nothing) if paid is False else f"no receipt of {run.tx_hash} is shown yet"
+        who = "the recipient" if len(transfers) == 1 else paid[0]
+        raise MaybePaid(f"by {run.tx_hash}, or in its block, {who} got as much")
+    return f"no receipt of {run.tx_hash} is shown yet" if paid is None else await why_unproven(rpc, paid_nothing)
 
 
-async def _has_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> bool | None:
-    """Whether that run may have paid the recipient as much; None if no receipt is shown."""
-    _, meant = _transfer_of(execution, execution.to)
+async def _paid_by_safe(
+    execution: UnsignedTx, transfers: Sequence[UnsignedTx], run: SafeRun, rpc: Rpc
+) -> list[Address] | None:
+    """The recipients that may have got as much by that run; None if no receipt is shown."""
     receipt, described = await both(rpc.receipt(run.tx_hash), rpc.transaction(run.tx_hash))
     if receipt is None or described is None:
         return None
     data = data_bytes(described.get("input"), "input")
     ran = UnsignedTx(execution.chain_id, execution.to, Wei(0), data)
-    by_calls = not meant.data and _coin_to(meant.to, ran, rpc.chain) >= meant.value
-    return by_calls or await _got_as_much(meant, run.block, receipt, rpc)
+    return [
+        _recipient(meant)
+        for meant in transfers
+        if (not meant.data and _coin_to(meant.to, ran, rpc.chain) >= meant.value)
+        or await _got_as_much(meant, run.block, receipt, rpc)
+    ]
 
 
 async def _got_as_much(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
@@ -146,6 +156,10 @@ def _transfer_of(call: UnsignedTx, sender: Address) -> tuple[Address, UnsignedTx
     if inner.operation is not Operation.CALL:
         return sender, call
     return inner.safe, UnsignedTx(inner.chain_id, inner.to, inner.value, inner.data)
+
+
+def _recipient(meant: UnsignedTx) -> Address:
+    return checksum(TRANSFER.decode_call(meant.data)[0]) if meant.data else meant.to
 
 
 def _show_as_much(meant: UnsignedTx, logs: Iterable[dict[str, Any]]) -> bool:

@@ -32,7 +32,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import Signer
 
 SAFE_TX = "l2send.safe_tx/1"
-_KINDS = frozenset({StepKind.TRANSFER, StepKind.OPEN})
+_KINDS = frozenset({StepKind.TRANSFER, StepKind.OPEN, StepKind.TOGETHER})
 _MOST_OWNERS = 200
 
 
@@ -52,6 +52,13 @@ class SafeBundle:
     """Sending is refused after this time, by the chains' clocks. None: as long as its nonce is free."""
     signatures: tuple[OwnerSignature, ...] = ()
     """At most one per owner, in the order of the owners."""
+    carries: tuple[Payment, ...] = ()
+    """The payments that the Safe's calls make, in their order, if there are several; `payment` stands for all then."""
+
+    @property
+    def payments(self) -> tuple[Payment, ...]:
+        """What the Safe pays."""
+        return self.carries or (self.payment,)
 
     @property
     def safe_tx(self) -> SafeTx:
@@ -85,7 +92,8 @@ def safe_bundle_of(record: PaymentRecord, *, cancels: bool = False) -> SafeBundl
         ends.append(UnixTime(record.order.order.fill_deadline - TIME_TO_FILL))
     until = None if cancels else min(ends, default=None)
     proposal, duration = record.proposal.proposal, record.terms.duration
-    return SafeBundle(record.id, record.payment, proposal, cancels, Wei(sum(fees)), duration, until)
+    carries = record.terms.carries
+    return SafeBundle(record.id, record.payment, proposal, cancels, Wei(sum(fees)), duration, until, carries=carries)
 
 
 def refuse_unless_missing(bundle: SafeBundle, owner: Address) -> None:
@@ -130,7 +138,7 @@ def merge_safe(bundles: Sequence[SafeBundle]) -> SafeBundle:
     """
     first = bundles[0]
     for other in bundles[1:]:
-        if (other.payment, other.typed.digest) != (first.payment, first.typed.digest):
+        if (other.payment, other.carries, other.typed.digest) != (first.payment, first.carries, first.typed.digest):
             raise Refused(f"the files are not of one transaction: {first.id} and {other.id} differ.")
         first = with_signatures(first, other.signatures)
     return first
@@ -143,6 +151,7 @@ def safe_document(bundle: SafeBundle) -> dict[str, Any]:
         "schema": SAFE_TX,
         "id": bundle.id,
         "payment": codec.payment_json(bundle.payment),
+        **({"carries": [codec.payment_json(one) for one in bundle.carries]} if bundle.carries else {}),
         "cancels": bundle.cancels,
         "proposal": codec.proposal_json(bundle.proposal),
         "network_fee": str(bundle.network_fee),
@@ -188,8 +197,12 @@ def read_safe_file(path: Path) -> SafeBundle:
 def _read(written: dict[str, Any]) -> SafeBundle:
     """Checks the type and size of every field. Raises ValueError, Refused."""
     payment, proposal = read_payment(written["payment"]), _read_proposal(written["proposal"])
-    if not payment.by_owners or (payment.sender, payment.executor) != (proposal.execution.to, None):
+    carries = tuple(map(read_payment, read_list(written.get("carries", []))))
+    safe = (proposal.execution.to, None, True)
+    if any((one.sender, one.executor, one.by_owners) != safe for one in (payment, *carries)):
         raise ValueError("not paid by the Safe")
+    if bool(carries) is not (proposal.kind is StepKind.TOGETHER):
+        raise ValueError("several payments, and not a transaction of several")
     if not isinstance(written["cancels"], bool):
         raise ValueError("not a yes or no")
     until = written["until"]
@@ -201,6 +214,7 @@ def _read(written: dict[str, Any]) -> SafeBundle:
         Wei(read_uint(int(written["network_fee"]), 128)),
         Seconds(read_uint(written["duration"], 32)),
         None if until is None else UnixTime(read_uint(until, 48)),
+        carries=carries,
     )
     digest = bundle.typed.digest
     return with_signatures(bundle, [_read_signature(one, digest) for one in read_list(written["signatures"])])

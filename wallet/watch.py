@@ -202,9 +202,10 @@ async def _look_at_messages(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord
 
 async def _look_at_proposal(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord:
     try:
-        record = await observe_proposal(record, eyes.ends)
+        await observe_proposal(eyes.journal.get(record.driven_by), eyes.ends)
     except (NetworkError, UnknownChain) as error:
         eyes.say(f"unknown for now: {error.message}")
+    record = eyes.journal.get(record.id)
     if record.proposal and record.proposal.detail and record.meaning.open:
         eyes.say(f"the Safe's transaction: {record.proposal.detail}")
     return record

@@ -12,9 +12,8 @@ from typing import Annotated
 
 import typer
 
-from l2send.batch_record import batch_name
+from l2send.batch_record import BatchResult, batch_name
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchResult
 from l2send.bridges.direct import Direct
 from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from l2send.batch_record import BatchPayment, BatchResult
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchPayment, BatchResult
 from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.errors import CannotPay, ExitStatus, L2sendError, NetworkError, NotFinal, Refused, Sent

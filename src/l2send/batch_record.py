@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from l2send.batch_review import BatchReview
 from l2send.batch_shared_tx import Shared
-from l2send.core.errors import UsageError
+from l2send.core.errors import L2sendError, UsageError
 from l2send.core.plan import BRIDGE_FEE, Payment
 from l2send.core.text import clean, in_words, visible_part, visible_text
 from l2send.core.units import Seconds, Wei
 from l2send.resolver.batch_funds import Ledger
+from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState
 
 MOVE, SHARED = ":move/", ":together/"
 """Separates a batch's name from the number of a payment to the own account, or of a transaction that pays several
@@ -25,6 +27,36 @@ lines. It is in no line's key, since a name has no colon.
 _LONGEST_NAME = 100
 _COPY_WITHIN = Seconds(12 * 3600)
 """How long an equal payment with the same ref in another batch counts as the same file under two names."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPayment:
+    """One payment of a batch, as recorded in the journal."""
+
+    ref: str
+    record: Record
+    is_move: bool = False
+    """Whether it moves money to the own account, and is not a line."""
+    error: L2sendError | None = None
+    """The error that stopped it in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """The states of a batch's payments."""
+
+    name: str
+    payments: tuple[BatchPayment, ...]
+
+    @property
+    def lines(self) -> tuple[BatchPayment, ...]:
+        """Those that are lines of the file."""
+        return tuple(payment for payment in self.payments if not payment.is_move)
+
+    @property
+    def all_delivered(self) -> bool:
+        """Whether every line that began has been delivered."""
+        return all(payment.record.state is PaymentState.DELIVERED for payment in self.lines)
 
 
 def beginnings_of(review: BatchReview, *, again: bool, queued: bool = False) -> list[ApprovedPayment]:
@@ -93,6 +125,16 @@ def why_a_copy(payment: Payment, key: str, journal: Journal) -> UsageError | Non
             f"another name? Then add --name '{batch}'. To pay again: --again.",
         )
     return None
+
+
+def left_alone(recorded: Iterable[Record], known: Iterable[tuple[BatchLine, Record]]) -> tuple[Record, ...]:
+    """The unsigned lines of the journal that are not `known`, those in the file as they were begun."""
+    in_file = {record.id for _, record in known}
+    return tuple(
+        record
+        for record in recorded
+        if record.id not in in_file and record.meaning.open and all(leg.is_unsigned for leg in record.legs)
+    )
 
 
 def take_known(ledger: Ledger, records: Iterable[Record]) -> None:

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from l2send.bridges.direct import Direct
 from l2send.bridges.direct_many import Market, market_of
-from l2send.bridges.shared_tx import MOST_CALLS, Account, parts_of, quote_together, shared_payment
+from l2send.bridges.shared_tx import MOST_CALLS, Account, quote_together, quotes_of_parts, shared_payment
 from l2send.bridges.via_safe import look_at_safe
+from l2send.bridges.via_safe_owners import proposed_together
 from l2send.core.account_code import those_with_code
 from l2send.core.address import Address
 from l2send.core.delegate_code import code_of_payer, refuse_impossible
@@ -52,42 +52,52 @@ class Shared:
     @property
     def plans(self) -> dict[int, Plan]:
         """For each line the plan in the journal: its share of the fees, and no step of its own."""
-        found, parts = dict[int, Plan](), parts_of(self.quote)
-        for line, payment, fees in zip(self.lines, self.quote.carries, parts, strict=True):
-            part = replace(
-                self.quote,
-                bridge=Direct.name,
-                pays=payment.amount,
-                delivers=payment.amount,
-                fees=fees,
-                steps=(),
-                needs=None,
-                carries=(),
-            )
-            found[line] = Plan(payment, Way((part,)), f"one transaction pays {len(self.lines)} lines")
-        return found
+        why, parts = f"one transaction pays {len(self.lines)} lines", quotes_of_parts(self.quote)
+        of_lines = zip(self.lines, self.quote.carries, parts, strict=True)
+        return {line: Plan(payment, Way((part,)), why) for line, payment, part in of_lines}
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How lines share a transaction."""
+
+    wanted: bool = True
+    """Whether they share one if the account can."""
+    owner: Address | None = None
+    """The owner who sends it if the account is a Safe: every line is paid this way then."""
+    by_owners: bool = False
+    """Whether the owners of a Safe sign it: every line is paid this way then."""
+
+    @property
+    def of_safe(self) -> bool:
+        """Whether the account is a Safe: another one pays the gas."""
+        return self.owner is not None or self.by_owners
 
 
 async def put_together(
-    planned: Planned, owner: Address | None, rpcs: Rpcs, *, delegating: bool = False
+    planned: Planned, sharing: Sharing, rpcs: Rpcs, *, delegating: bool = False
 ) -> tuple[Planned, tuple[Shared, ...]]:
     """`planned`, with the transfers of each chain in one transaction, if the account or Multicall3 can make them so.
 
-    `owner` sends it if the account is a Safe: every line is paid this way then. `delegating`: an account that cannot
-    batch yet delegates in its transaction. Raises Refused if either is impossible, CannotPay if the owner has no gas,
-    NetworkError.
+    `delegating`: an account that cannot batch yet delegates in its transaction. Raises Refused if that or a Safe's
+    transaction is impossible, CannotPay if the owner has no gas, NetworkError.
     """
+    if not (sharing.wanted or sharing.of_safe):
+        return planned, ()
     by_chain = dict[ChainId, list[PlannedLine]]()
     for line in planned.lines:
         if line.way is LineWay.DIRECT and line.plan:
             by_chain.setdefault(line.wanted.payment.to.chain_id, []).append(line)
-    asked = (_on_chain(lines, planned, owner, rpcs, delegating=delegating) for lines in by_chain.values())
+    if sharing.by_owners:
+        asked = [_for_owners(lines, planned, rpcs) for lines in by_chain.values()]
+    else:
+        asked = [_on_chain(lines, planned, sharing.owner, rpcs, delegating=delegating) for lines in by_chain.values()]
     found = await asyncio.gather(*asked)
     shared = tuple(one for some in found for one in some)
     plans = {line: plan for one in shared for line, plan in one.plans.items()}
     ledger, lines = planned.ledger.copy(), list[PlannedLine]()
     for one in shared:
-        ledger.take({one.quote.source.native: 0 if owner else one.quote.needs or 0})
+        ledger.take({one.quote.source.native: 0 if sharing.of_safe else one.quote.needs or 0})
     for line in planned.lines:
         plan = plans.get(line.wanted.line.row.line)
         if plan and line.plan:
@@ -114,6 +124,17 @@ async def _on_chain(
     if owner:
         await _refuse_without_gas(found, owner, rpc)
     return found
+
+
+async def _for_owners(lines: Sequence[PlannedLine], planned: Planned, rpcs: Rpcs) -> list[Shared]:
+    """One transaction for all of them, which the Safe's owners sign. Raises Refused, CannotPay, NetworkError."""
+    payments = [line.wanted.payment for line in lines]
+    rpc = rpcs.on(payments[0].to.chain_id)
+    quote = await proposed_together(payments, await look_at_safe(payments[0].sender, rpc), rpc)
+    quote = priced(quote, planned.ledger.snapshot.on(rpc.chain))
+    assert quote.proposal is not None
+    effect = checked_together(shared_payment(quote), quote.carries, quote.proposal.execution, rpcs.registry)
+    return [Shared(quote, tuple(line.wanted.line.row.line for line in lines), effect)]
 
 
 async def _payable_by_multicall3(lines: Sequence[PlannedLine], multicall3: Address, rpc: Rpc) -> list[PlannedLine]:
@@ -196,7 +217,7 @@ async def _account(sender: Address, owner: Address | None, rpc: Rpc, *, delegati
         raise CannotPay(
             f"{owner} alone cannot have the Safe {sender} pay on {rpc.chain.name}: {safe.threshold} of its "
             f"{len(safe.owners)} owners have to sign.",
-            hint="Nothing was signed. A batch is paid by a Safe of which one owner is enough.",
+            hint="Nothing was signed. Write a file that they sign: l2send prepare FILE.csv --safe … -o pay.json",
         )
     return Account(sender, owner, safe.version.multi_send_call_only.address)
 

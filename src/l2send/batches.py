@@ -15,9 +15,21 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from l2send.batch_costs import refuse_expensive_lines, together_within, within
-from l2send.batch_record import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, take_known, why_a_copy
+from l2send.batch_record import (
+    MOVE,
+    SHARED,
+    BatchPayment,
+    BatchResult,
+    batch_name,
+    beginnings_of,
+    changed,
+    key_of,
+    left_alone,
+    take_known,
+    why_a_copy,
+)
 from l2send.batch_review import BatchReview, checked, judged_recipients
-from l2send.batch_shared_tx import put_together
+from l2send.batch_shared_tx import Sharing, put_together
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.errors import CannotPay, L2sendError, Refused, UsageError
@@ -33,6 +45,7 @@ from l2send.resolver.batch_planner import plan_lines
 from l2send.resolver.many_recipients import look_at_all
 from l2send.resolver.recipient import Findings, LookAlikes
 from l2send.resolver.way_limits import Limits
+from l2send.safes import with_free_nonce
 from l2send.shared_payments import separate
 from l2send.wallet.journal.limits import take
 from l2send.wallet.journal.protocol import Journal
@@ -49,36 +62,6 @@ class ResumeMany(Protocol):
     ) -> Mapping[str, L2sendError]:
         """Returns the errors that stopped payments, by payment id."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPayment:
-    """One payment of a batch, as recorded in the journal."""
-
-    ref: str
-    record: Record
-    is_move: bool = False
-    """Whether it moves money to the own account, and is not a line."""
-    error: L2sendError | None = None
-    """The error that stopped it in this run."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """The states of a batch's payments."""
-
-    name: str
-    payments: tuple[BatchPayment, ...]
-
-    @property
-    def lines(self) -> tuple[BatchPayment, ...]:
-        """Those that are lines of the file."""
-        return tuple(payment for payment in self.payments if not payment.is_move)
-
-    @property
-    def all_delivered(self) -> bool:
-        """Whether every line that began has been delivered."""
-        return all(payment.record.state is PaymentState.DELIVERED for payment in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +94,42 @@ class Batches:
         Raises UsageError for an invalid name, or that of another account's batch; Refused if the total cost exceeds
         `max_total_usd`; NetworkError. An error of one line is attached to that line.
         """
+        return await self._plan(judged, sender, name, limits, max_total_usd, Sharing(together, owner), again=again)
+
+    async def plan_for_owners(
+        self,
+        judged: JudgedBatch,
+        safe: Address,
+        name: str,
+        limits: Limits | None = None,
+        *,
+        max_total_usd: float | None = None,
+        again: bool = False,
+    ) -> BatchReview:
+        """As `plan`, for a Safe whose owners sign one transaction of all lines. Raises Refused if it would fail."""
+        return await self._plan(judged, safe, name, limits, max_total_usd, Sharing(by_owners=True), again=again)
+
+    async def _plan(
+        self,
+        judged: JudgedBatch,
+        sender: Address,
+        name: str,
+        limits: Limits | None,
+        max_total_usd: float | None,
+        sharing: Sharing,
+        *,
+        again: bool,
+    ) -> BatchReview:
         name = self._own_name(name, sender)
         known, new, bad = self._sorted(judged.lines, sender, name, again=again)
         begun = [*(record for _, record in known), *self._moves(name)]
-        review = await self._plan_new(
-            name, sender, new, begun, limits or Limits(), max_total_usd, together=together, owner=owner
-        )
+        review = await self._plan_new(name, sender, new, begun, limits or Limits(), max_total_usd, sharing)
         return replace(
             review,
             known=tuple(known),
             bad=tuple(sorted((*judged.bad, *bad), key=lambda line: line.row.line)),
             twice=judged.paid_more_than_once,
-            left_alone=self._left_alone(name, known),
+            left_alone=left_alone(self._lines(name), known),
         )
 
     async def plan_approved(
@@ -133,7 +140,7 @@ class Batches:
         Raises as `plan` does.
         """
         begun = [record for record in self.journal.open_payments() if record.payment.sender == sender]
-        return await self._plan_new(name, sender, lines, begun, limits, max_total_usd, together=False, owner=None)
+        return await self._plan_new(name, sender, lines, begun, limits, max_total_usd, Sharing(wanted=False))
 
     async def _plan_new(
         self,
@@ -143,20 +150,15 @@ class Batches:
         begun: Sequence[Record],
         limits: Limits,
         max_total_usd: float | None,
-        *,
-        together: bool,
-        owner: Address | None,
+        sharing: Sharing,
     ) -> BatchReview:
         fine, refused, snapshot = await self._payable(new, sender, name)
-        planned, not_pinned, expensive = await self._planned(
-            fine, snapshot, begun, limits, gas_elsewhere=owner is not None
-        )
-        combine = put_together(planned, owner, self.rpcs, delegating=limits.batch) if together or owner else None
-        if combine:
-            asked = owner is not None or limits.batch
-            planned, shared = await together_within(planned, await combine, limits, self.rpcs, is_asked=asked)
-        else:
-            shared = ()
+        planned, not_pinned, expensive = await self._planned(fine, snapshot, begun, limits, gas_elsewhere=sharing.of_safe)
+        combined = await put_together(planned, sharing, self.rpcs, delegating=limits.batch)
+        asked = sharing.of_safe or limits.batch
+        planned, shared = await together_within(planned, combined, limits, self.rpcs, is_asked=asked)
+        if sharing.by_owners:
+            shared = tuple(replace(one, quote=with_free_nonce(one.quote, self.journal)) for one in shared)
         lines = tuple(sorted((*planned.lines, *refused, *expensive), key=lambda line: line.wanted.line.row.line))
         moves_before, shared_before = self._counts(name)
         review = BatchReview(
@@ -343,14 +345,6 @@ class Batches:
             else:
                 new.append(Wanted(line, payment, Findings()))
         return known, new, bad
-
-    def _left_alone(self, name: str, known: Iterable[tuple[BatchLine, Record]]) -> tuple[Record, ...]:
-        in_file = {record.id for _, record in known}
-        return tuple(
-            record
-            for record in self._lines(name)
-            if record.id not in in_file and record.meaning.open and all(leg.is_unsigned for leg in record.legs)
-        )
 
     def _within_limits(self, lines: Sequence[Wanted], name: str) -> tuple[list[Wanted], list[PlannedLine]]:
         """The lines that the journal's limits allow, counted in file order, and those they refuse."""

@@ -122,6 +122,8 @@ def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], .
 def _checked_leg(payment: Payment, leg: Quote, registry: Registry) -> tuple[Effects, ...]:
     if leg.sponsored:
         return checked_messages(payment, leg.bridge, leg.sponsored, leg.pays, registry)
+    if leg.proposal and leg.carries:
+        return (checked_together(payment, leg.carries, leg.proposal.execution, registry),)
     if leg.proposal:
         return checked_effects(payment, [leg.proposal.execution], leg.pays, registry)
     return checked_effects(payment, (step.tx for step in leg.steps), leg.pays, registry)
@@ -149,12 +151,13 @@ def checked_together(payment: Payment, carries: Sequence[Payment], tx: UnsignedT
         made_by = (payment.sender, None)  # Its value is that of the account which signs it.
     else:
         raise Refused("the transaction does not make several payments.")
-    if made_by != who or any((one.sender, one.executor) != who for one in carries):
+    alike = (*who, payment.by_owners)
+    if made_by != who or any((one.sender, one.executor, one.by_owners) != alike for one in carries):
         raise Refused("the calls are made by another account than the one that pays.")
     if len(effect.effects) != len(carries):
         raise Refused(f"the transaction makes {len(effect.effects)} calls, not the {len(carries)} that were approved.")
     for inner, one in zip(effect.effects, carries, strict=True):
-        compare_with_payment((inner,), replace(one, executor=None), one.amount, registry)
+        compare_with_payment((inner,), replace(one, executor=None, by_owners=False), one.amount, registry)
     return effect
 
 
@@ -178,6 +181,9 @@ def check_execution(record: PaymentRecord, said: UnsignedTx, registry: Registry)
     safe_tx, _ = read_execution(said)
     if safe_tx.execution(b"") != execution:
         raise Refused("the signed bytes have the Safe do something else than its owners signed; they were thrown away.")
+    if record.terms.carries:
+        checked_together(record.payment, record.terms.carries, execution, registry)
+        return
     checked_effects(record.payment, [execution], record.terms.pays, registry)
 
 

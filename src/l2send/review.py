@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from l2send.bridges import decode
+from l2send.bridges.shared_tx import shared_payment
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
@@ -17,6 +18,7 @@ from l2send.core.errors import Refused, Sent
 from l2send.core.pinned_code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.shared_tx import TOGETHER
 from l2send.core.units import Amount, Seconds, UnixTime
 from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
@@ -166,21 +168,32 @@ def review_of(
 
 
 def review_of_safe(
-    bundle: SafeBundle, registry: Registry, known: Iterable[Address] = (), limits: OfflineLimits | None = None
+    bundle: SafeBundle, registry: Registry, known: Collection[Address] = (), limits: OfflineLimits | None = None
 ) -> Review:
     """The same for a payment that a Safe's owners sign; a cancellation is only decoded.
 
-    The network fee is taken from the file. `limits` are those of an owner who is about to sign. Without them neither
-    deadline nor bridge fee is checked: what was signed may have been sent already, and is then followed.
+    Of several payments in one transaction, each is compared with its call. The network fee is taken from the file.
+    `limits` are those of an owner who is about to sign. Without them neither deadline nor bridge fee is checked: what
+    was signed may have been sent already, and is then followed.
     """
     source = registry.chain(bundle.proposal.execution.chain_id)
     effect = decode(bundle.proposal.execution, registry)
     if not isinstance(effect, Executes):
         raise Refused("the file has no Safe do anything.")
     fees = (Fee("network fee", Amount(bundle.network_fee, source.native)),)
-    quote = quote_of(effect.effects[-1], source, fees, bundle.duration, bundle.until)
+    if bundle.carries:
+        nothing = Amount(0, source.native)
+        quote = Quote(TOGETHER, source, nothing, nothing, fees, bundle.duration, (), None, bundle.until)
+        quote = replace(quote, carries=bundle.carries)
+        if bundle.payment != shared_payment(quote):
+            raise Refused("the file stands for another payment than its payments together.")
+    else:
+        quote = quote_of(effect.effects[-1], source, fees, bundle.duration, bundle.until)
     way = Way((replace(quote, proposal=bundle.proposal),))
     review = _decoded(bundle.payment, way, registry, known)
+    if bundle.carries:
+        alike = (resemblance(one.to.address, known) for one in bundle.carries)
+        review = replace(review, findings=replace(review.findings, type_out=next(filter(None, alike), "")))
     if limits and not bundle.cancels:
         refuse_late(way.legs[0], _MAYBE_RUN, Sent.MAYBE)
         _refuse_expensive_bridges(way, limits)

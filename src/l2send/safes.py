@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from l2send.bridges.shared_tx import quotes_of_parts
 from l2send.bridges.via_safe import SafeState, look_at_safe
 from l2send.bridges.via_safe_owners import at_nonce
 from l2send.core.address import Address
 from l2send.core.calldata import Function
 from l2send.core.errors import NodeError, NotFinal, Refused, Sent
-from l2send.core.plan import Step, StepKind, UnsignedTx
+from l2send.core.plan import Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.safe import read_execution
 from l2send.core.safe_signatures import OwnerSignature, SignatureKind, pack_signatures
@@ -24,6 +25,7 @@ from l2send.core.units import ChainId, Nonce
 from l2send.review import Review
 from l2send.wallet.before_signing import message_of, why_too_late
 from l2send.wallet.executor import Executor
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
@@ -51,13 +53,16 @@ def with_safe_nonce(review: Review, journal: Journal) -> Review:
     legs = tuple(leg for leg in review.plan.legs if leg.proposal is None)
     if len(legs) == len(review.plan.legs):
         return review
-    quote = review.plan.quote
+    way = replace(review.plan.way, legs=(with_free_nonce(review.plan.quote, journal),))
+    return replace(review, plan=replace(review.plan, way=way))
+
+
+def with_free_nonce(quote: Quote, journal: Journal) -> Quote:
+    """What the owners are to sign, with the Safe's next nonce that neither chain nor journal has used."""
     assert quote.proposal is not None
     execution = quote.proposal.execution
     highest = journal.highest_proposed(execution.chain_id, execution.to)
-    nonce = quote.proposal.nonce if highest is None else Nonce(max(quote.proposal.nonce, highest + 1))
-    way = replace(review.plan.way, legs=(at_nonce(quote, nonce),))
-    return replace(review, plan=replace(review.plan, way=way))
+    return at_nonce(quote, quote.proposal.nonce if highest is None else Nonce(max(quote.proposal.nonce, highest + 1)))
 
 
 def _with_note_of_proposals(review: Review, journal: Journal) -> Review:
@@ -88,7 +93,8 @@ def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:
     if found is None:
         return None
     assert found.proposal
-    if (found.payment, found.proposal.hash) != (bundle.payment, hash_of(bundle.proposal)):
+    mine = (found.payment, found.terms.carries, found.proposal.hash)
+    if mine != (bundle.payment, bundle.carries, hash_of(bundle.proposal)):
         raise Refused(
             f"nonce {bundle.proposal.nonce} of the Safe is that of another payment of this journal: {found.id}, "
             f"which is {in_words(found.state)}. One transaction is approved for each nonce.",
@@ -103,7 +109,15 @@ def adopt(journal: Journal, bundle: SafeBundle, review: Review, *, again: bool, 
     known = find_adopted(journal, bundle)
     if known:
         return known
-    record = journal.begin(bundle.payment, review.plan.legs, again=again, typed_name=typed_name, payment_id=bundle.id)
+    legs, shared = review.plan.legs, bool(bundle.carries)
+    carried = tuple(
+        ApprovedPayment(payment, (part,), again=again)
+        for payment, part in zip(bundle.carries, quotes_of_parts(legs[0]) if shared else (), strict=True)
+    )
+    one = ApprovedPayment(
+        bundle.payment, legs, None, again or shared, typed_name, payment_id=bundle.id, carried=carried
+    )
+    (record,) = journal.begin_all([one])
     assert isinstance(record, PaymentRecord)
     return record
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from l2send.batch_record import BatchResult
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchResult
 from l2send.client import Client
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import delegation_tx, named_delegate

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from l2send.batch_record import BatchResult
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchResult
 from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, UsageError

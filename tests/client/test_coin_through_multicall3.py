@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from l2send.batches import BatchResult
+from l2send.batch_record import BatchResult
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.effects import SplitsCoin

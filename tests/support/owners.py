@@ -8,11 +8,14 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from l2send.batch_review import BatchReview
 from l2send.client import Client, open_client
 from l2send.core.paths import Paths
 from l2send.devnet.node import Node
+from l2send.resolver.batch_file import read_batch
+from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.way_limits import Limits
 from l2send.review import Review, review_of_safe
 from l2send.wallet.journal.records import PaymentRecord
@@ -27,6 +30,14 @@ T = TypeVar("T")
 
 def new_signer() -> LocalSigner:
     return LocalSigner(SecretKey(secrets.token_bytes(32)))
+
+
+class Row(NamedTuple):
+    """A line of a file of payments."""
+
+    amount: str
+    token: str
+    to: str
 
 
 class Team:
@@ -92,6 +103,37 @@ class Team:
             return safe_bundle_of(record)
 
         return self.do(work)
+
+    def plan_file(self, rows: Sequence[Row], name: str = "november", *, again: bool = False) -> BatchReview:
+        """Several payments, as the lines of a file."""
+        content = json.dumps([{"ref": f"r{at}", **row._asdict()} for at, row in enumerate(rows)]).encode()
+
+        async def work(client: Client) -> BatchReview:
+            judged = await judge_batch(read_batch(content), client.rpcs, client.book)
+            limits = Limits(via="direct", from_chains=("dev1",))
+            return await client.batch.plan_for_owners(judged, self.safe.address, name, limits, again=again)
+
+        return self.do(work)
+
+    def prepare_file(self, rows: Sequence[Row], name: str = "november", *, again: bool = False) -> SafeBundle:
+        review = self.plan_file(rows, name, again=again)
+
+        async def work(client: Client) -> SafeBundle:
+            first, *_ = client.batch.begin(review, again=again)
+            assert isinstance(first, PaymentRecord)
+            return safe_bundle_of(first)
+
+        return self.do(work)
+
+    def carried(self, bundle: SafeBundle, paths: Paths | None = None) -> list[PaymentRecord]:
+        """What a journal has of each payment in it."""
+
+        async def work(client: Client) -> list[PaymentRecord]:
+            here = client.adopted(bundle)
+            assert here
+            return client.journal.carried_by(here.id)
+
+        return self.do(work, paths)
 
     def sign(self, bundle: SafeBundle, *owners: int) -> SafeBundle:
         for owner in owners or (0, 1):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from l2send.core.address import Address, ends
 from l2send.core.errors import ConfigError, L2sendError, UnknownPayment, UsageError
 from l2send.core.look_alikes import looks_of, unlike
-from l2send.core.plan import Payment
+from l2send.core.plan import Payment, StepKind
 from l2send.core.text import clean, visible_part, visible_text
 from l2send.core.units import ChainId, Nonce, Seconds, UnixTime
 from l2send.wallet.journal import codec
@@ -277,6 +277,8 @@ class JournalLookups(JournalConnection):
         rides = [] if steps or sponsored or proposals else self._ride(row["id"])
         if rides:
             steps, rides = self._steps_of_ride(row["id"], rides)
+        if rides and all(step["kind"] == StepKind.EXECUTE for step in steps):
+            proposals = self._rows(_BESIDE["has_proposal"], rides[0]["shared_id"])
         try:
             return payment_record(row, steps, orders, sponsored, proposals, rides)
         except (ValueError, KeyError, TypeError, IndexError, L2sendError) as error:

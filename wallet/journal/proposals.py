@@ -36,7 +36,8 @@ class JournalProposals(JournalMoves):
         with self._writing(payment.id):
             self._move_messages(PROPOSAL, payment.id, before, to, tx_hash, block, clean(detail, MAX_DETAIL))
             if to is ProposalState.FINAL and payment.order is None:
-                self._keep_arrival(payment.id, None)
+                for one in [payment, *self.carried_by(payment.id)]:
+                    self._keep_arrival(one.id, None)
         return self.get(payment.id)
 
     def note_proposal(self, payment: PaymentRecord, detail: str, *, maybe_paid: bool = False) -> PaymentRecord:

@@ -168,7 +168,7 @@ class PaymentRecord:
     sponsored: SponsoredRecord | None = None
     """The messages to sign if a sponsor submits them; there are no steps then."""
     proposal: ProposalRecord | None = None
-    """What the owners of a Safe sign; there are no steps then."""
+    """What the owners of a Safe sign; there are no steps then. With a ride, that of the payment it rides with."""
     typed_name: str = ""
     """The contact or ENS name that was typed for the recipient, or empty. Only the address counts."""
     memo: str = ""
