@@ -14,10 +14,12 @@ from l2send.cli.batch_result import LineResult
 from l2send.cli.delegation_text import and_delegates, delegation_rows, hash_rows
 from l2send.cli.effects_text import describe
 from l2send.cli.money import cost, shorter, usd
+from l2send.cli.prompts import DETAILS, NO, YES, ask_word
 from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
 from l2send.cli.typed_recipient import must_compare
 from l2send.core.chains import Registry
 from l2send.core.effects import Delegates, Effects, SplitsCoin, delegations_in
+from l2send.core.errors import Interrupted
 from l2send.core.text import in_words
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_lines import BatchLine
@@ -59,10 +61,20 @@ def show_batch_details(review: BatchReview) -> None:
     aloud().print()
 
 
-def batch_question(review: BatchReview, registry: Registry) -> str:
+async def consent_to_batch(review: BatchReview, question: str) -> None:
+    """One yes for all. Raises Interrupted for a no."""
+    while (answer := await ask_word(question, YES, NO, DETAILS)) == DETAILS:
+        show_batch_details(review)
+    if answer == NO:
+        raise Interrupted("not confirmed.")
+
+
+def batch_question(review: BatchReview, registry: Registry, verb: str = "Pay") -> str:
     """The question before a batch: how many payments, of how much, the cost, and a delegation if there is one."""
     sums, more = sums_of(review.payable, registry), and_delegates(_delegations(review), registry)
-    return f"Pay {number_of(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}{more}?"
+    return (
+        f"{verb} {number_of(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}{more}?"
+    )
 
 
 def _delegations(review: BatchReview) -> tuple[Delegates, ...]:
@@ -112,7 +124,7 @@ def _together(review: BatchReview) -> list[str]:
     """Each transaction that pays several lines. The details show its calls."""
     return [
         f"{number_of(len(one.lines), 'line')} on {one.quote.source.name} in one transaction "
-        f"{_way('Safe' if one.payment.executor else 'account', one.effect)}: all of them are paid, or none"
+        f"{_way('Safe' if one.payment.is_of_safe else 'account', one.effect)}: all of them are paid, or none"
         for one in review.shared
     ]
 

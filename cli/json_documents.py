@@ -78,6 +78,14 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
             "fill_explorer": explorer_link(registry.shown(record.payment.to.chain_id), order.fill_tx) or None,
             "detail": as_typed_here(order.detail),
         }
+    if terms.carries:
+        leg["carries"] = [
+            {
+                "destination": f"{registry.shown(one.to.chain_id).short_name}:{one.to.address}",
+                "amount": amount_document(one.amount),
+            }
+            for one in terms.carries
+        ]
     if record.proposal:
         leg["proposal"] = _proposal(record.proposal)
     if record.sponsored:

@@ -11,6 +11,7 @@ from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
 from l2send.core.chains import Chain, Registry
+from l2send.core.plan import Payment
 from l2send.core.text import in_words
 from l2send.delegating import about_the_money, is_delegation
 from l2send.wallet.closing import only_its_user_knows
@@ -33,7 +34,7 @@ def show_outcome(record: Record, registry: Registry, left: str = "") -> None:
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
         (record.id, _state(record, f"{in_words(record.state)}. {_money(record, registry)}")),
-        *_about(record, destination),
+        *_about(record, destination, registry),
         *_terms(record, registry, left),
     ]
     if record.state is PaymentState.DELIVERED:
@@ -65,10 +66,13 @@ def _money(record: Record, registry: Registry) -> str:
     return f"The recipient got nothing; {by} pays the money back by itself." if by else about_the_money(record)
 
 
-def _about(record: Record, destination: str) -> Rows:
+def _about(record: Record, destination: str, registry: Registry) -> Rows:
     """The amount and the recipient; of a delegation, which pays nothing, the account."""
     if is_delegation(record):
         return [("account", styled(destination))]
+    if carries := record.legs[0].terms.carries:
+        whole = [("pays", styled(f"{len(carries)} payments in one transaction: all of them, or none"))]
+        return whole + [("", styled(_paid_to(payment, registry), limit=300)) for payment in carries]
     return [
         ("amount", styled(record.payment.amount)),
         *_arrived(record),
@@ -87,7 +91,7 @@ def _terms(record: Record, registry: Registry, left: str) -> Rows:
     source = "paid" if record.state is PaymentState.DELIVERED else "source"
     paid = [("from", styled(record.payment.sender)), (source, styled("; ".join(parts), limit=400))]
     rows = [
-        *([] if is_delegation(record) else paid),
+        *([] if is_delegation(record) else paid[:1] if record.legs[0].terms.carries else paid),
         ("made", styled(_when(record))),
         *_cost(record, registry),
     ]
@@ -97,6 +101,10 @@ def _terms(record: Record, registry: Registry, left: str) -> Rows:
         rows.append(("back", styled("; ".join(back), limit=400)))
     rows += [("memo", styled(record.memo))] if record.memo else []
     return [*rows, *([("left", styled(left, limit=300))] if left else [])]
+
+
+def _paid_to(payment: Payment, registry: Registry) -> str:
+    return f"{payment.amount} to {registry.shown(payment.to.chain_id).short_name}:{payment.to.address}"
 
 
 def _arrived(record: Record) -> Rows:

@@ -12,12 +12,12 @@ from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.replacing import say_which
 from l2send.cli.review_text import show_review
-from l2send.cli.screen import err, print_pairs, print_words, styled
+from l2send.cli.safe_tx_screen import show_safe_tx
+from l2send.cli.screen import err, print_words, styled
 from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
-from l2send.core.deadlines import moment
 from l2send.core.errors import ExitStatus, NotFinal
 from l2send.core.paths import Paths
 from l2send.offline_lookups import paid_accounts_like
@@ -102,31 +102,20 @@ def write_safe_file(path: Path, bundle: SafeBundle, *, as_json: bool) -> None:
     print_words(err(), f"{_signed(bundle)} {_next(bundle, path)}")
 
 
-def show_safe_tx(bundle: SafeBundle, registry: Registry) -> None:
-    """The transaction as the Safe's owners compare it: its nonce, its hashes, who has signed, and until when."""
-    typed, chain = bundle.typed, registry.chain(bundle.proposal.execution.chain_id)
-    does = "nothing: it takes the nonce of the payment above, which never happens then" if bundle.cancels else ""
-    rows = [
-        ("Safe", f"{chain.short_name}:{bundle.payment.sender}, nonce {bundle.proposal.nonce}"),
-        *([("it does", does)] if does else []),
-        ("domain", f"0x{typed.domain_hash.hex()}"),
-        ("message", f"0x{typed.message_hash.hex()}"),
-        ("SafeTx", f"0x{typed.digest.hex()}"),
-        *([] if bundle.until is None else [("send by", moment(bundle.until))]),
-        *[("signed" if one.is_verified else "unverified", f"{one.owner} ({one.kind})") for one in bundle.signatures],
-        *[("missing", owner) for owner in bundle.missing],
-    ]
-    print_pairs(err(), [(label, styled(words, limit=300)) for label, words in rows])
-
-
 def _review(bundle: SafeBundle, paths: Paths, registry: Registry, limits: OfflineLimits | None) -> Review:
     known = [*(contact.address for contact in load_book(paths.contacts))]
-    known += paid_accounts_like(paths, bundle.payment.to.address)
+    for payment in bundle.payments:
+        known += paid_accounts_like(paths, payment.to.address)
     return review_of_safe(bundle, registry, known, limits)
 
 
 async def _approve(client: Client, bundle: SafeBundle, review: Review, *, verb: str, yes: bool) -> None:
     """Show it, and ask. Raises Interrupted, Refused."""
+    if bundle.carries:
+        from l2send.cli.several_screen import approve_several  # one payment does not wait for it
+
+        await approve_several(client, bundle, review, verb=verb.partition(" ")[0], yes=yes)
+        return
     if yes:
         refuse_look_alike(review)
     target = recipient_of(bundle.payment, client.registry, client.book)

@@ -17,7 +17,7 @@ from l2send.batch_review import BatchReview
 from l2send.bridges.direct import Direct
 from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
-from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
+from l2send.cli.batch_screen import batch_question, consent_to_batch, show_batch, show_result
 from l2send.cli.command_table import Heading
 from l2send.cli.money import cost_paid, total_paid
 from l2send.cli.option_groups import spread
@@ -25,7 +25,6 @@ from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, Route
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.payments_file import read_rows
 from l2send.cli.progress import Live
-from l2send.cli.prompts import DETAILS, NO, YES, ask_word
 from l2send.cli.queue_commands import QUEUE_WORDS, queue_question, tell_queue
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contradiction
@@ -198,8 +197,13 @@ class _Run:
             result = client.batch.result(name)
             if not any(payment.record.meaning.open for payment in result.payments):
                 return self._end(client, name, result)
-            payer = result.payments[0].record.payment.signer
-            who = choose_payer(client.paths, payer, self.sender, self.keys)
+            paid = result.payments[0].record.payment
+            if paid.by_owners:
+                raise UsageError(
+                    f"the owners of a Safe sign {name}, and an account with gas sends it.",
+                    hint="Use l2send broadcast FILE, with the file that they signed.",
+                )
+            who = choose_payer(client.paths, paid.signer, self.sender, self.keys)
             return await self._follow(client, name, who)
 
     def _refuse_bad(self, judged: JudgedBatch, name: str) -> None:
@@ -229,12 +233,8 @@ class _Run:
 
     async def _consent(self, review: BatchReview, question: str) -> None:
         """One yes for all. Raises Interrupted for a no."""
-        if self.yes or not review.payable:
-            return
-        while (answer := await ask_word(question, YES, NO, DETAILS)) == DETAILS:
-            show_batch_details(review)
-        if answer == NO:
-            raise Interrupted("not confirmed.")
+        if not self.yes and review.payable:
+            await consent_to_batch(review, question)
 
     async def _follow(self, client: Client, name: str, who: Sender) -> int:
         """Follow every payment until it ends, within --timeout; the result is written repeatedly, and at the end."""

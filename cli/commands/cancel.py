@@ -16,7 +16,8 @@ from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.replacing import ReplaceOptions, payment_in_words, show_bids, sign_and_follow
-from l2send.cli.safe_signing import show_safe_tx, write_safe_file
+from l2send.cli.safe_signing import write_safe_file
+from l2send.cli.safe_tx_screen import show_safe_tx
 from l2send.cli.screen import err, print_words, styled
 from l2send.cli.sender import choose_payer, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
@@ -63,6 +64,7 @@ def cancel(
         async with open_client(run_options.paths, fee_limit=limit) as client:
             record = client.get(payment_id)
             if record.proposal:
+                record = client.not_shared(payment_id)
                 return await _write_for_owners(client, record, output, as_json=options.as_json)
             if output:
                 raise UsageError(f"{record.id} is cancelled here, not by the owners of a Safe.", hint="Leave -o out.")
@@ -125,7 +127,9 @@ async def _write_for_owners(client: Client, record: PaymentRecord, output: Path 
     with Live("looking at the Safe"), interruptible(client, record.id):
         await client.status(record.id)
     bundle = safe_bundle_of(client.get(record.id), cancels=True)
-    err().print(styled(f"instead of the payment of {record.payment.amount} to {record.payment.to.address}:", limit=300))
+    of_one = f"the payment of {record.payment.amount} to {record.payment.to.address}"
+    instead = f"all {len(bundle.carries)} payments of {record.id}" if bundle.carries else of_one
+    err().print(styled(f"instead of {instead}:", limit=300))
     show_safe_tx(bundle, client.registry)
     write_safe_file(output, bundle, as_json=as_json)
     return ExitStatus.DELIVERED

@@ -22,6 +22,7 @@ from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import approve
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.plan_request import CallsPayment, PlanRequest, paid_with, request_of
+from l2send.cli.prepare_several import SeveralOptions, prepare_several
 from l2send.cli.safe_signing import write_safe_file
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_sender
@@ -56,22 +57,30 @@ def prepare(
     """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
 
     Needs the address of the account that pays, and no key. Nonces and fees are fixed here, and the journal has the
-    payment. With --safe the file is for the owners of the Safe, and a file of Safe's Transaction Builder may stand in
-    place of the words.
+    payment. With --safe the file is for the owners of the Safe. In place of the words may stand a file of payments on
+    the Safe's chain, as `l2send batch` reads it, or one of Safe's Transaction Builder: one transaction pays all of it.
 
     Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --from 0x… -o pay.json
 
     Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --safe base:0x… -o pay.json
+
+    Example: l2send prepare november.csv --safe base:0x… -o pay.json
     """
     registry = run_options.registry()
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
-    meant = None if (calls := _calls_of(words, payer)) else parse_words(words)
+    file, calls = _file_of(words, payer), _calls_of(words, payer)
+    meant = None if file or calls else parse_words(words)
     limits = _limits(route, payer, registry)
     refuse_existing(output)
+    several = payer and SeveralOptions(payer, output, limits, key, memo, yes, again, run_options.as_json)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
             must_be_able_to_ask(yes=yes)
+            if several and (file or len(calls) > 1):
+                done = await prepare_several(client, Path(words.amount), calls, several)
+                if done is not None:
+                    return done
             target, request = await _understood(client, meant, calls, payer, owner)
             if known := paid_with(client, key, request):
                 record = client.find(known)
@@ -89,6 +98,19 @@ def _limits(route: RouteOptions, payer: PayingSafe | None, registry: Registry) -
     """Raises UsageError, also for --batch: prepared transactions have fixed nonces, and an authorization uses one."""
     route.refuse_batch("a prepared transaction carries no authorization (EIP-7702)")
     return payer.narrow_to_one(route.limits(registry)) if payer else route.limits(registry)
+
+
+def _file_of(words: PaymentWords, payer: PayingSafe | None) -> Path | None:
+    """The file of payments that the only word names, if it names one. Raises UsageError without a Safe."""
+    path = Path(words.amount)
+    if words.token is not None or not path.is_file() or is_builder_file(path):
+        return None
+    if payer is None:
+        raise UsageError(
+            "several payments are prepared in one file only for a Safe, and none is named.",
+            hint="Name the Safe that pays: --safe base:0x…; or prepare each payment by itself.",
+        )
+    return path
 
 
 def _calls_of(words: PaymentWords, payer: PayingSafe | None) -> tuple[UnsignedTx, ...]:

@@ -16,6 +16,7 @@ from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay
 from l2send.wallet.journal.approved_payment import ApprovedPayment
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
@@ -140,7 +141,7 @@ def left_alone(recorded: Iterable[Record], known: Iterable[tuple[BatchLine, Reco
 def take_known(ledger: Ledger, records: Iterable[Record]) -> None:
     """Reserve in `ledger` what recorded, unsigned payments will spend, and add what their moves will bring."""
     for leg in (leg for record in records if record.meaning.open for leg in record.legs):
-        if leg.is_unsigned:
+        if leg.is_unsigned or leg.paying is ProposalState.PROPOSED:
             _take_leg(ledger, leg)
         if leg.payment.to.address == leg.payment.sender:
             ledger.take({leg.payment.amount.token: -leg.payment.amount.units})
@@ -150,7 +151,7 @@ def _take_leg(ledger: Ledger, leg: PaymentRecord) -> None:
     spent = {leg.terms.pays.token: leg.terms.pays.units}
     for fee in leg.terms.fees:
         token = fee.amount.token
-        if token.is_native and fee.name != BRIDGE_FEE and leg.payment.executor is None:
+        if token.is_native and fee.name != BRIDGE_FEE and not leg.payment.is_of_safe:
             spent[token] = spent.get(token, 0) + 2 * fee.amount.units  # the most it may rise to before it is signed
     ledger.take(spent)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.plan import Payment, UnsignedTx
-from l2send.planning import payment_of_calls
+from l2send.planning import payment_of_calls, payments_of_calls
 from l2send.review import Review
 from l2send.safes import adopt, under_known_id
 from l2send.wallet.journal.protocol import Journal
@@ -24,6 +24,10 @@ class ClientSafes:
     def payment_of_calls(self, safe: Address, calls: Sequence[UnsignedTx]) -> Payment:
         """The payment that these calls of a Safe make, for `plan_calls`. Raises Refused unless they make one."""
         return payment_of_calls(safe, calls, self.registry)
+
+    def payments_of_calls(self, safe: Address, calls: Sequence[UnsignedTx]) -> tuple[Payment, ...]:
+        """The payments that these calls of a Safe make: several transfers, or one payment. Raises Refused."""
+        return payments_of_calls(safe, calls, self.registry)
 
     def adopted(self, bundle: SafeBundle) -> SafeBundle | None:
         """A Safe's file with this journal's id; None without one. Raises Refused if its nonce is another payment's."""

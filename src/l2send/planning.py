@@ -100,13 +100,22 @@ def payment_of_calls(safe: Address, calls: Sequence[UnsignedTx], registry: Regis
         raise Refused(
             f"the file makes {len(paying)} payments, in {len(effects)} calls. l2send prepares one: an approval if a "
             "bridge needs it, then what pays.",
-            hint="Nothing was prepared. A Safe that one owner can send for pays several with: l2send batch FILE.csv",
+            hint="Nothing was prepared. Several are prepared together only if each call is a transfer.",
         )
     match paying[0]:
         case Pays(amount, to):
             return Payment(safe, to, amount, by_owners=True)
         case Opens(order):
             return Payment(safe, ChainAddress(order.destination, order.recipient), order.delivers, by_owners=True)
+
+
+def payments_of_calls(safe: Address, calls: Sequence[UnsignedTx], registry: Registry) -> tuple[Payment, ...]:
+    """The payments that these calls of a Safe make: several transfers, or one payment. Raises as `payment_of_calls`."""
+    effects = _effects_of(safe, calls, registry)
+    transfers = [effect for effect in effects if isinstance(effect, Pays)]
+    if len(transfers) == len(effects) > 1:
+        return tuple(Payment(safe, one.to, one.amount, by_owners=True) for one in transfers)
+    return (payment_of_calls(safe, calls, registry),)
 
 
 async def plan_calls(
