@@ -82,16 +82,28 @@ def prepare(
                 if done is not None:
                     return done
             target, request = await _understood(client, meant, calls, payer, owner)
-            if known := paid_with(client, key, request):
-                record = client.find(known)
-            else:
-                options = PayOptions(key=key, again=again)
-                approved = await approve(client, request, limits, target, None, yes=yes, options=options)
-                begin = partial(client.prepare, again=approved.again, typed_name=target.typed_name)
-                record = await begin(approved.review, key=key, memo=memo, say=_say)
+            record = await _begun(client, request, target, limits, PayOptions(key=key, again=again), memo=memo, yes=yes)
             return _write_prepared(output, record, registry, as_json=run_options.as_json)
 
     return run_to_end(run())
+
+
+async def _begun(
+    client: Client,
+    request: PlanRequest,
+    target: Destination,
+    limits: Limits,
+    options: PayOptions,
+    *,
+    memo: str,
+    yes: bool,
+) -> Record:
+    """The payment in the journal, once it is approved. Raises Interrupted, Refused, CannotPay, NetworkError."""
+    if known := paid_with(client, options.key, request):
+        return client.find(known)
+    approved = await approve(client, request, limits, target, None, yes=yes, options=options)
+    begin = partial(client.prepare, again=approved.again, typed_name=target.typed_name)
+    return await begin(approved.review, key=options.key, memo=memo, say=_say)
 
 
 def _limits(route: RouteOptions, payer: PayingSafe | None, registry: Registry) -> Limits:

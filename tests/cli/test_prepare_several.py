@@ -59,9 +59,9 @@ def test_a_payroll_is_one_file_one_transaction_and_every_owner_sees_every_paymen
     prepared, by_one, signed = desk.out("pay.json"), desk.out("one.json"), desk.out("signed.json")
     file = desk.file(payroll(to), f"november-{to[0][-6:]}.csv")
     done = home.must("prepare", file, "--safe", desk.safe.place, "--yes", "-o", prepared, "--json")
-    assert "3 lines on " in done.err, done.err
-    assert "in one transaction of your Safe: all of them are paid, or none" in done.err
-    said = home.must("sign", prepared, "--account", desk.owners[0], "--yes", "-o", by_one).err
+    assert "3 lines on " in done.stderr, done.stderr
+    assert "in one transaction of your Safe: all of them are paid, or none" in done.stderr
+    said = home.must("sign", prepared, "--account", desk.owners[0], "--yes", "-o", by_one).stderr
     for who, amount in zip(to, ("5 USDC", "6 USDC", "0.5 ETH"), strict=True):
         assert f"{amount} to dev1:{who}" in said, said
     assert "3 payments: 11 USDC and 0.5 ETH on " in said
@@ -76,8 +76,8 @@ def test_a_payroll_is_one_file_one_transaction_and_every_owner_sees_every_paymen
         ETH // 2,
     ]
     again = home.must("broadcast", signed, "--account", desk.sender)
-    assert "3 payments in one transaction: all of them, or none" in again.out
-    assert f"6 USDC to dev1:{to[1]}" in again.out
+    assert "3 payments in one transaction: all of them, or none" in again.stdout
+    assert f"6 USDC to dev1:{to[1]}" in again.stdout
 
 
 def test_prepared_again_it_is_the_same_file(desk: Desk) -> None:
@@ -104,8 +104,8 @@ def test_what_cannot_be_paid_whole_is_not_prepared(desk: Desk) -> None:
     ):
         done = desk.home.run("prepare", desk.file(rows), *words)
         assert done.error["sent"] == "no"
-        assert why in done.error["message"], done.error
-        assert "repared" in done.error["hint"]
+        assert why in done.stderror["message"], done.error
+        assert "repared" in done.stderror["hint"]
         assert not Path(desk.out("pay.json")).exists()
     file = desk.file([("5", "USDC", f"dev1:{to}")] * 2)
     alone = desk.home.run("prepare", file, "--from", to, "--yes", "--json", "-o", desk.out("pay.json"))
@@ -123,7 +123,9 @@ def test_the_calls_of_safes_own_interface_make_the_same_transaction(desk: Desk) 
     home.must("merge", desk.out("pay.json"), "--for-builder", "-o", desk.out("builder.json"))
     exported = json.loads(Path(desk.out("builder.json")).read_text())
     assert len(exported["transactions"]) == 3
-    made = [home.must("prepare", desk.out("builder.json"), *words, desk.out(f"{n}.json"), "--again").err for n in "ab"]
+    made = [
+        home.must("prepare", desk.out("builder.json"), *words, desk.out(f"{n}.json"), "--again").stderr for n in "ab"
+    ]
     assert all("in one transaction of your Safe" in said or "begun before" in said for said in made)
     one, two = (read_safe_file(Path(desk.out(f"{n}.json"))) for n in "ab")
     assert (one.id, one.typed.digest) == (two.id, two.typed.digest)
@@ -143,5 +145,5 @@ def test_an_order_beside_other_payments_is_refused(desk: Desk) -> None:
     path.touch(mode=0o600)
     path.write_text(json.dumps(builder_document(bundle, calls)))
     done = desk.home.run("prepare", str(path), *words, desk.out("pay.json"))
-    assert "makes 2 payments" in done.error["message"]
-    assert "only if each call is a transfer" in done.error["hint"]
+    assert "makes 2 payments" in done.stderror["message"]
+    assert "only if each call is a transfer" in done.stderror["hint"]

@@ -13,7 +13,7 @@ from l2send.devnet.node import Node
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
-from tests.support.owners import Team, written
+from tests.support.owners import Row, Team, written
 from tests.support.safes import new_safe
 from tests.support.solving import unfilled
 from tests.support.vault import Vault, vault
@@ -75,6 +75,24 @@ def test_killed_while_it_is_sent_it_pays_exactly_once(home: Home, tmp_path: Path
     done = home.must("broadcast", file, "--account", name, "--yes", "--json")
     assert done.json["state"] == "delivered"
     assert home.holds(to, "dev1") == 5 * USDC
+    assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+
+
+@pytest.mark.parametrize("step", ["journaled", "after_broadcast", "mined"])
+def test_killed_while_several_payments_are_sent_all_are_paid_exactly_once(
+    home: Home, tmp_path: Path, step: str
+) -> None:
+    team, to, proof = Team(home, tmp_path), [new_address() for _ in range(3)], tmp_path / "proof"
+    rows = [Row("5", "USDC", f"dev1:{who}") for who in to]
+    file = str(written(team.sign(team.prepare_file(rows)), tmp_path / "pay.json"))
+    name, address = home.new_account()
+    home.fund(address, "dev1", ETH="1")
+    kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
+    assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
+    assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
+    done = home.must("broadcast", file, "--account", name, "--yes", "--json")
+    assert done.json["state"] == "delivered"
+    assert [home.holds(who, "dev1") for who in to] == [5 * USDC] * 3
     assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
 
 

@@ -201,8 +201,8 @@ def test_the_file_of_another_journal_for_the_same_nonce_is_refused(team: Team, t
     assert states(team, bundle) == {PaymentState.PROPOSED}
 
 
-def test_one_of_them_that_would_fail_fails_all_before_anything_is_prepared(team: Team) -> None:
-    """Money for two of three: the third line is without money. Nothing is recorded until all are paid."""
+def test_a_line_that_the_money_does_not_reach_is_named(team: Team) -> None:
+    """Money for three of four. `l2send prepare` refuses the file then."""
     rows = [*payroll(), Row("95", "USDC", f"dev1:{new_address()}")]
     review = team.plan_file(rows)
     assert [line.way.value for line in review.stopped] == ["unfunded"]
