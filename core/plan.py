@@ -303,10 +303,10 @@ class Way:
 
     @property
     def fee_percent(self) -> float:
-        """What the bridges take, in percent of the delivered amount."""
+        """What the bridges take, in percent of the delivered amount; 0 for a transaction that makes other payments."""
         taken = sum(float(leg.pays.units) / 10.0**leg.pays.token.decimals for leg in self.legs)
         arrives = sum(float(leg.delivers.units) / 10.0**leg.delivers.token.decimals for leg in self.legs)
-        return 100.0 * (taken - arrives) / arrives
+        return 100.0 * (taken - arrives) / arrives if arrives else 0.0
 
     @property
     def name(self) -> str:

@@ -104,8 +104,8 @@ def test_what_cannot_be_paid_whole_is_not_prepared(desk: Desk) -> None:
     ):
         done = desk.home.run("prepare", desk.file(rows), *words)
         assert done.error["sent"] == "no"
-        assert why in done.stderror["message"], done.error
-        assert "repared" in done.stderror["hint"]
+        assert why in done.error["message"], done.error
+        assert "repared" in done.error["hint"]
         assert not Path(desk.out("pay.json")).exists()
     file = desk.file([("5", "USDC", f"dev1:{to}")] * 2)
     alone = desk.home.run("prepare", file, "--from", to, "--yes", "--json", "-o", desk.out("pay.json"))
@@ -145,5 +145,5 @@ def test_an_order_beside_other_payments_is_refused(desk: Desk) -> None:
     path.touch(mode=0o600)
     path.write_text(json.dumps(builder_document(bundle, calls)))
     done = desk.home.run("prepare", str(path), *words, desk.out("pay.json"))
-    assert "makes 2 payments" in done.stderror["message"]
-    assert "only if each call is a transfer" in done.stderror["hint"]
+    assert "makes 2 payments" in done.error["message"]
+    assert "only if each call is a transfer" in done.error["hint"]
