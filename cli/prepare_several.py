@@ -22,7 +22,7 @@ from l2send.core.plan import Payment, UnsignedTx
 from l2send.core.safe import decode_execution
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import BatchLine, JudgedBatch, judge_batch, words_of
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.safe_files import safe_bundle_of
 

@@ -153,7 +153,8 @@ class Batches:
         sharing: Sharing,
     ) -> BatchReview:
         fine, refused, snapshot = await self._payable(new, sender, name)
-        planned, not_pinned, expensive = await self._planned(fine, snapshot, begun, limits, gas_elsewhere=sharing.of_safe)
+        planning = self._planned(fine, snapshot, begun, limits, gas_elsewhere=sharing.of_safe)
+        planned, not_pinned, expensive = await planning
         combined = await put_together(planned, sharing, self.rpcs, delegating=limits.batch)
         asked = sharing.of_safe or limits.batch
         planned, shared = await together_within(planned, combined, limits, self.rpcs, is_asked=asked)

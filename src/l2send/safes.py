@@ -110,9 +110,11 @@ def adopt(journal: Journal, bundle: SafeBundle, review: Review, *, again: bool, 
     if known:
         return known
     legs, shared = review.plan.legs, bool(bundle.carries)
+    parts = quotes_of_parts(legs[0]) if shared else []
     carried = tuple(
-        ApprovedPayment(payment, (part,), again=again)
-        for payment, part in zip(bundle.carries, quotes_of_parts(legs[0]) if shared else (), strict=True)
+        # Equal payments within the file are meant: its reader sees both.
+        ApprovedPayment(payment, (part,), again=again or payment in bundle.carries[:call])
+        for call, (payment, part) in enumerate(zip(bundle.carries, parts, strict=True))
     )
     one = ApprovedPayment(
         bundle.payment, legs, None, again or shared, typed_name, payment_id=bundle.id, carried=carried

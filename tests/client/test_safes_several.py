@@ -13,7 +13,7 @@ from l2send.core.address import Address
 from l2send.core.errors import NotFinal, Refused
 from l2send.core.plan import UnsignedTx
 from l2send.core.safe import Operation, SafeTx, decode_execution, safe_tx_of
-from l2send.core.units import Wei
+from l2send.core.units import Nonce, Wei
 from l2send.guard import check_execution
 from l2send.review import review_of_safe
 from l2send.wallet.fees_paid import fees_paid
@@ -191,6 +191,22 @@ def test_prepared_twice_it_is_one_transaction(team: Team, tmp_path: Path) -> Non
     assert (record.state, team.sent()) == (PaymentState.DELIVERED, 1)
     review = team.plan_file(rows)
     assert (len(review.known), review.payable, review.shared) == (3, (), ())
+
+
+def test_two_equal_payments_in_one_file_are_both_adopted_and_paid(team: Team, tmp_path: Path) -> None:
+    """Elsewhere they have no refs. An equal payment outside of the file is refused there, as always."""
+    to = new_address()
+    bundle = team.sign(team.prepare_file([Row("5", "USDC", f"dev1:{to}")] * 2))
+    elsewhere = team.home_of("elsewhere")
+    team.adopt(through_a_file(bundle, tmp_path / "pay.json"), elsewhere)
+    assert team.execute(bundle, elsewhere).state is PaymentState.DELIVERED
+    assert team.home.holds(to, "dev1") == 10 * USDC
+    again = Team.like(team, tmp_path / "apart").prepare_file([Row("5", "USDC", f"dev1:{to}")], "other")
+    third = Team.like(team, tmp_path / "third")
+    third.adopt(again, third.home_of("preparer"))
+    later = replace(again, id="p-23456789", proposal=replace(again.proposal, nonce=Nonce(again.proposal.nonce + 1)))
+    with pytest.raises(Refused, match="the same payment is open already"):
+        third.adopt(later, third.home_of("preparer"))
 
 
 def test_the_file_of_another_journal_for_the_same_nonce_is_refused(team: Team, tmp_path: Path) -> None:
