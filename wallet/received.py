@@ -84,7 +84,7 @@ async def paid_none(one: Rpc, transfers: Iterable[TxRecord], use: NonceUse) -> b
 
 
 async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
-    """Why it is not known that what a Safe ran instead of `execution`, one transfer or several, paid no recipient of it.
+    """Why it is not known that what a Safe ran instead of `execution`, one transfer or several, paid no recipient.
 
     Empty if as many endpoints as an end needs show that. Raises MaybePaid, NetworkError. Source: as of `may_have_paid`.
     """
