@@ -116,7 +116,7 @@ class _Server:
         return response
 
     def _transport(self, *, http2: bool) -> httpx.AsyncHTTPTransport:
-        _load_httpcore()
+        load_httpcore()
         limits = httpx.Limits(max_connections=_A_POOL)
         return httpx.AsyncHTTPTransport(verify=self.context, http2=http2, limits=limits)
 
@@ -157,7 +157,7 @@ def _once(pool: _Pool) -> Callable[[], None]:
     return done
 
 
-def _load_httpcore() -> None:
+def load_httpcore() -> None:
     """Load httpcore without its import of HTTP/2: 30 ms that most commands do not need."""
     if "httpcore" in sys.modules or "h2" in sys.modules:
         return

@@ -9,6 +9,7 @@ In a terminal the server is reached through `pty_relay.py`.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import gc
 import json
@@ -34,13 +35,19 @@ _ROOMS = ("core", "wallet", "bridges", "resolver", "cli")
 _IMPORTED_WHERE_USED = (
     *("eth_account", "eth_account.messages", "eth_abi.abi", "rich.console", "rich.table", "rich.text"),
     *("prompt_toolkit.shortcuts", "questionary"),
+    *("anyio._backends._asyncio", "anyio.streams.tls", "anyio.to_thread", "certifi"),  # of every request
+    *("coincurve", "Crypto.Cipher._mode_ctr", "encodings.utf_8_sig", "typer._click.decorators"),
 )
 """Libraries that commands import inside functions: once here, not once in each of the forked processes."""
 _OWN = ("L2SEND_", "ETH_")
+IMPORTS = "L2SEND_TEST_IMPORTS"
+"""A variable with the path of a file that gets the name of each module that a command imports."""
 _READ_LATE = {"HOME", "NO_COLOR", "PYTEST_CURRENT_TEST", "TERM"}
 """What no library reads at its import."""
 _MOST_FDS = 16
 _RELAY = Path(__file__).with_name("pty_relay.py")
+_Request = tuple[list[int], list[str], dict[str, str], str, list[int], bool]
+"""Descriptors, words, environment, folder, the descriptors' numbers, and whether 0 is a terminal of its own."""
 
 
 class CommandServer:
@@ -109,8 +116,9 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 def _serve(place: str) -> None:
     """Until the pytest process, which holds the other end of stdin, is gone; returns in each command's process."""
-    from l2send.cli.main import start_lightly
+    from l2send.cli.main import root, start_lightly
     from l2send.core.chains import load_registry
+    from l2send.core.connections import load_httpcore
     from l2send.core.paths import Paths
 
     start_lightly()
@@ -120,39 +128,70 @@ def _serve(place: str) -> None:
             import_module(module.name)
     for name in (*_IMPORTED_WHERE_USED, "l2send.client"):
         import_module(name)
+    load_httpcore()
     load_registry(Paths.under(Path(place).parent))  # what takes long in it is remembered
+    for _ in root().commands.values():  # the parser of each command
+        pass
     gc.collect()
     gc.freeze()  # no command looks through what was imported, which copies it
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(f"{place}.new")
     listener.listen(16)
     Path(f"{place}.new").rename(place)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    connection, request = _next_command(listener)
+    listener.close()
+    _become_command(connection, *request)
+
+
+def _next_command(listener: socket.socket) -> tuple[socket.socket, _Request]:
+    """Fork for each command, and tell how each ended. Returns in the process of a command."""
+    running = dict[int, socket.socket]()
+    ended, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wakeup)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        ready, _, _ = select.select([listener, 0], [], [])
+        ready, _, _ = select.select([listener, ended, 0], [], [])
         if 0 in ready:
             os._exit(0)
+        if ended in ready:
+            os.read(ended, 4096)
+            _tell_ends(running)
+        if listener not in ready:
+            continue
         connection, _ = listener.accept()
-        if os.fork() == 0:
-            break
-        connection.close()
-    listener.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _fork_command(connection)
+        with contextlib.suppress(OSError, ValueError):  # its test was stopped meanwhile
+            size, fds, _, _ = socket.recv_fds(connection, 4, _MOST_FDS)
+            asked = json.loads(_exactly(connection, int.from_bytes(size, "big")))
+            pid = os.fork()
+            if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                return connection, (fds, *asked)
+            running[pid] = connection
+            for fd in fds:
+                os.close(fd)
+            connection.sendall(pid.to_bytes(4, "big"))
 
 
-def _fork_command(connection: socket.socket) -> None:
-    """In a process for one command: fork it, wait for it, and say how it ended. Returns in the command itself."""
-    size, fds, _, _ = socket.recv_fds(connection, 4, _MOST_FDS)
-    words, environment, folder, numbers, is_terminal = json.loads(_exactly(connection, int.from_bytes(size, "big")))
-    pid = os.fork()
-    if pid:
-        for fd in fds:
-            os.close(fd)
-        connection.sendall(pid.to_bytes(4, "big"))
-        _, status = os.waitpid(pid, 0)
-        connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
-        os._exit(0)
+def _tell_ends(running: dict[int, socket.socket]) -> None:
+    """Send the exit status of each command that has ended."""
+    for pid in tuple(running):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            with running.pop(pid) as connection, contextlib.suppress(OSError):
+                connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+
+
+def _become_command(
+    connection: socket.socket,
+    fds: Sequence[int],
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    numbers: Sequence[int],
+    is_terminal: bool,
+) -> None:
+    """Take over the command's descriptors, folder, environment and arguments."""
     connection.close()
     above = [os.dup2(fd, 200 + place) for place, fd in enumerate(fds)]
     os.closerange(3, 200)
@@ -167,6 +206,19 @@ def _fork_command(connection: socket.socket) -> None:
     os.environ.update(environment)
     random.seed()
     sys.argv = [str(ROOT / "src/l2send/__main__.py"), *words]
+    if IMPORTS in environment:
+        _write_imports(Path(environment[IMPORTS]))
+
+
+def _write_imports(file: Path) -> None:
+    """Add the name of each module that is imported from here on to `file`, a line each."""
+    names = open(file, "a", buffering=1)  # noqa: SIM115 - for as long as the command lives
+
+    def hear(event: str, about: tuple[object, ...]) -> None:
+        if event == "import":
+            print(about[0], file=names)
+
+    sys.addaudithook(hear)
 
 
 def _own_terminal() -> None:
