@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -62,9 +63,10 @@ def test_no_other_code_asks_for_a_signature() -> None:
     found = set[tuple[str, str]]()
     for room in ("wallet", "cli", "resolver", "bridges", "core", "src/l2send"):
         for path in (root / room).rglob("*.py") if room != "src/l2send" else (root / room).glob("*.py"):
-            if "keys" in path.parts:
+            text = path.read_text()
+            if "keys" in path.parts or not re.search(r"\.\s*sign(_typed)?\b", text):  # parsing all takes seconds
                 continue
-            for function in ast.walk(ast.parse(path.read_text())):
+            for function in ast.walk(ast.parse(text)):
                 if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                     calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
                     names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
