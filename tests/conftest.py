@@ -160,9 +160,9 @@ class Home:
         assert done.status == 0, done
         return done
 
-    def new_account(self, name: str = "") -> tuple[str, Address]:
-        """A fresh encrypted key: its name and address. Its scrypt is light, so that tests are quick."""
-        name, key = name or f"a{secrets.token_hex(4)}", secrets.token_bytes(32)
+    def new_account(self, name: str = "", key: bytes = b"") -> tuple[str, Address]:
+        """A fresh encrypted key, or this one: its name and address. Its scrypt is light, so that tests are quick."""
+        name, key = name or f"a{secrets.token_hex(4)}", key or secrets.token_bytes(32)
         content: dict[str, Any] = dict(Account.encrypt(key, PASSWORD, kdf="scrypt", iterations=2))
         write_private(self.paths.keystores / f"{name}.json", json.dumps(content | {"name": name}).encode())
         return name, checksum(Account.from_key(key).address)

@@ -21,6 +21,7 @@ from l2send.cli.main import run
 from l2send.core.address import Address, checksum
 from l2send.core.private_files import write_private
 from l2send.devnet.node import Node
+from l2send.wallet.keys import keystore
 from tests.bridges.erc7683_draft.test_order import full
 from tests.cli.commands.test_inspect import resolver_that_says
 from tests.conftest import Done, Home, make_home
@@ -167,12 +168,14 @@ def accounts(story: Story, name: str, keyring: Path) -> None:
     story.run("wallet delegate", name, "--chain", "dev1", "--yes")
     story.run("wallet show", name, "--chain", "dev1")
     story.run("wallet undelegate", name, "--chain", "dev1", "--yes")
-    story.run("wallet new", f"n{secrets.token_hex(4)}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keystore, "SCRYPT_N", 2)  # tests/wallet/keys/test_keystore.py makes keystores as they are
+        story.run("wallet new", f"n{secrets.token_hex(4)}")
+        story.run("wallet import", f"i{secrets.token_hex(4)}", stdin=secrets.token_hex(32))
     # Each in a process of its own: a keyring is chosen once in a process.
     backend = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring", "XDG_DATA_HOME": str(keyring)}
     for command in ("wallet remember", "wallet forget"):
         story.hear(command, story.home.run(*command.split(), name, "--json", **backend))
-    story.run("wallet import", f"i{secrets.token_hex(4)}", stdin=secrets.token_hex(32))
 
 
 def contacts_and_config(story: Story, file: Path) -> None:
@@ -231,9 +234,9 @@ def waiting(story: Story, made: Home) -> None:
 
 def paid_by_another_wallet(story: Story, made: Home, node: Node) -> None:
     """The recipient gets twice the amount by a transaction with the payment's nonce: its user alone can close it."""
-    key, name = secrets.token_hex(32), f"i{secrets.token_hex(4)}"
-    story.run("wallet import", name, stdin=key)
-    made.fund(checksum(Account.from_key(key).address), "dev1", ETH="1")
+    key = secrets.token_bytes(32)
+    name, address = made.new_account(key=key)
+    made.fund(address, "dev1", ETH="1")
     node.call("evm_mine")
     how = ("--account", name, "--yes", "--again", "--timeout", "0.5")
     payment = story.run("send", "0.1", "ETH", f"dev1:{TO}", *how, status=8)["id"]

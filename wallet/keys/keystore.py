@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_SIZE = 64 * 1024
 _SHORTEST_PASSWORD = 8
+SCRYPT_N = 2**18
+"""The cost of one guess at the password of a new keystore: 256 MB of memory, and about a second."""
 _OWN = "l2send"
 _ANOTHER_NAME = "Choose another name; `l2send wallet list` shows those in use."
 
@@ -187,7 +189,7 @@ def _encrypt(key: SecretKey, password: str) -> dict[str, Any]:
     from eth_account import Account
 
     try:
-        return dict(Account.encrypt(key.reveal(), password))
+        return dict(Account.encrypt(key.reveal(), password, kdf="scrypt", iterations=SCRYPT_N))
     except Exception as error:  # noqa: BLE001
         failure = type(error).__name__
     raise ConfigError(f"the key could not be encrypted ({failure}).")

@@ -133,7 +133,8 @@ def test_the_first_writer_of_a_file_keeps_it(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_new_account_can_be_opened(tmp_path: Path) -> None:
+def test_a_new_account_can_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("l2send.wallet.keys.keystore.SCRYPT_N", 2)
     keystore = new(tmp_path / "k", "bob", PASSWORD)
     assert open_keystore(keystore.path, PASSWORD).address == keystore.address
 
