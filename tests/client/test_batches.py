@@ -274,7 +274,7 @@ def test_no_more_is_moved_than_the_lines_need_that_are_paid(home: Home) -> None:
         return len(judged) == 2 or exceeds_limits(way, limits)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("l2send.resolver.batch_plan.is_dear", dear)
+        patch.setattr("l2send.resolver.batch_plan.exceeds_limits", dear)
         review = planned(payer, rows, "lean")
     assert [line.way for line in review.lines] == [LineWay.MOVED, LineWay.REFUSED, LineWay.MOVED, LineWay.MOVED]
     (move,) = review.moves
