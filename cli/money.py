@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
 
 from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Way
 from l2send.core.units import Amount, Token
@@ -53,16 +55,34 @@ def cost_paid(paid: FeesPaid, quoted: str = "") -> str:
     Empty if no fee is known.
     """
     total = total_cost(paid)
-    known = sorted((fee for fee in paid.fees if fee.amount.units), key=lambda fee: fee.name == NETWORK_FEE)
+    known = _summed(sorted((fee for fee in paid.fees if fee.amount.units), key=lambda fee: fee.name == NETWORK_FEE))
     if not total or not known:
         return total
     priced = len(known) > 1 and all(fee.usd is not None for fee in known)
     parts = [
-        f"{KINDS.get(fee.name, _GAS)} {shorter(fee.amount)}{f' ({usd(fee.usd or 0.0)})' if priced else ''}"
+        f"{KINDS.get(fee.name, _GAS)} {_rounded(fee.amount)}{f' ({usd(fee.usd or 0.0)})' if priced else ''}"
         for fee in known
     ]
     expected = f" (quoted {quoted})" if quoted else ""
-    return f"{total}{' as paid' if paid.is_whole else ''}{expected}: {', '.join(parts)}"
+    head = f"{total}{' as paid' if paid.is_whole else ''}{expected}"
+    if len(known) == 1 and known[0].usd is None:  # The total is that sum.
+        return f"{head}, for {KINDS.get(known[0].name, _GAS)}"
+    return f"{head}: {', '.join(parts)}"
+
+
+def _summed(fees: Iterable[Fee]) -> list[Fee]:
+    """The fees with one sum for each kind and coin: the ETH of two chains is one coin."""
+    sums = list[Fee]()
+    for fee in fees:
+        same = (
+            at for at, one in enumerate(sums) if one.name == fee.name and one.amount.token.same_asset(fee.amount.token)
+        )
+        if (at := next(same, None)) is None:
+            sums.append(fee)
+        else:
+            token = sums[at].amount.token
+            sums[at] = _added(sums[at], replace(fee, amount=Amount(fee.amount.in_units_of(token), token)))
+    return sums
 
 
 def total_cost(paid: FeesPaid) -> str:
@@ -71,7 +91,7 @@ def total_cost(paid: FeesPaid) -> str:
     if not known:
         return usd(0) if paid.is_whole and paid.fees else ""
     prices = [fee.usd for fee in known if fee.usd is not None]
-    total = usd(sum(prices)) if len(prices) == len(known) else shorter(known[0].amount)
+    total = usd(sum(prices)) if len(prices) == len(known) else _rounded(known[0].amount)
     return f"{total}{'' if paid.is_whole else ' so far'}"
 
 
@@ -96,7 +116,7 @@ def cost_of(fees: Iterable[Fee]) -> str:
     fees = list(fees)
     if all(fee.usd is not None for fee in fees):
         return usd(sum(fee.usd or 0.0 for fee in fees)) if fees else ""
-    return ", ".join(shorter(fee.amount) for fee in fees)
+    return ", ".join(_rounded(fee.amount) for fee in fees)
 
 
 def at_the_price_of(fees: Iterable[Fee], amount: Amount) -> str:
@@ -105,6 +125,12 @@ def at_the_price_of(fees: Iterable[Fee], amount: Amount) -> str:
         if fee.usd and fee.amount.units and fee.amount.token.same_asset(amount.token):
             return usd(fee.usd * amount.in_units_of(fee.amount.token) / fee.amount.units)
     return shorter(amount)
+
+
+def _rounded(amount: Amount) -> str:
+    """A cost to the nearest of six decimals; exact figures are in --json."""
+    shown = f"{Decimal(amount.text):.{_DECIMALS}f}".rstrip("0").rstrip(".")
+    return f"{f'under {10**-_DECIMALS:f}' if shown == '0' else shown} {amount.token.symbol}"
 
 
 def shorter(amount: Amount) -> str:

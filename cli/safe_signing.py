@@ -99,7 +99,8 @@ def send_for_owners(
 def write_safe_file(path: Path, bundle: SafeBundle, *, as_json: bool) -> None:
     """Write the new file, and print who has signed and who is missing."""
     write_document(path, safe_document(bundle), bundle.id, as_json=as_json)
-    print_words(err(), f"{_signed(bundle)} {_next(bundle, path)}")
+    print_words(err(), f"{_signed(bundle)} {_who_is_next(bundle)}")
+    err().print(f"Next: {_next_line(bundle, path)}", soft_wrap=True)  # only the terminal breaks it: it is copied whole
 
 
 def _review(bundle: SafeBundle, paths: Paths, registry: Registry, limits: OfflineLimits | None) -> Review:
@@ -141,8 +142,11 @@ def _signed(bundle: SafeBundle) -> str:
     return f"{said} Only the chain can tell whether it is true of {', '.join(unverified)}." if unverified else said
 
 
-def _next(bundle: SafeBundle, path: Path) -> str:
-    if len(bundle.signatures) >= bundle.proposal.threshold:
-        return f"Any account with gas can send it: l2send broadcast {path}"
+def _who_is_next(bundle: SafeBundle) -> str:
     more = bundle.proposal.threshold - len(bundle.signatures)
-    return f"{more} more, from: {', '.join(bundle.missing)}. Next: l2send sign {path} -o SIGNED"
+    return f"{more} more, from: {', '.join(bundle.missing)}." if more > 0 else "Any account with gas can send it."
+
+
+def _next_line(bundle: SafeBundle, path: Path) -> str:
+    is_whole = len(bundle.signatures) >= bundle.proposal.threshold
+    return f"l2send broadcast {path}" if is_whole else f"l2send sign {path} -o SIGNED"

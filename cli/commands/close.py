@@ -8,7 +8,7 @@ from l2send.cli.options import PaymentId, RunOptions, Yes
 from l2send.cli.outcome import show_outcome
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
-from l2send.cli.replacing import payment_in_words
+from l2send.cli.replacing import payment_in_words, say_which
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.times import local_times
@@ -35,6 +35,7 @@ def close(payment_id: PaymentId, yes: Yes = False, *, run_options: RunOptions) -
             with Live("looking at the chains"):
                 record = await client.status(payment_id)
                 await client.refuse_to_close(record)
+            say_which(record, client.registry)
             _explain(record)
             await must_agree(f"Close the payment of {payment_in_words(record, client.registry)}?", yes=yes)
             closed = client.close(record)
@@ -52,5 +53,8 @@ def _explain(record: Record) -> None:
     open_legs = [leg for leg in record.legs if leg.meaning.open]
     for detail in dict.fromkeys(detail for leg in open_legs for detail in details_of(leg)):
         print_words(err(), styled(f"It is open because {local_times(detail)}.", limit=400))
-    print_words(err(), "Closing sends nothing and proves nothing. It only stops following the payment.")
-    print_words(err(), "Look at the recipient's account before you pay again.")
+    print_words(
+        err(),
+        "Closing sends nothing and proves nothing. It only stops following the payment. "
+        "Look at the recipient's account before you pay again.",
+    )

@@ -10,7 +10,7 @@ from l2send.cli.money import cost_paid, shorter, total_cost, total_paid
 from l2send.core.plan import BRIDGE_FEE, Fee
 from l2send.core.units import Amount
 from l2send.wallet.fees_paid import NETWORK_FEE, FeesPaid
-from tests.bridges.registry import TARGET
+from tests.bridges.registry import ORIGIN, TARGET
 
 USDC, ETH = TARGET.tokens[0], TARGET.native
 GAS = Fee(NETWORK_FEE, Amount(10**14, ETH), 0.31)
@@ -43,13 +43,24 @@ def test_it_is_rounded_down(units: int) -> None:
         ((GAS, BRIDGE), True, "$0.91 as paid (quoted $0.92): bridge 0.6 USDC ($0.60), gas 0.0001 ETH ($0.31)"),
         ((GAS, BRIDGE), False, "$0.91 so far (quoted $0.92): bridge 0.6 USDC ($0.60), gas 0.0001 ETH ($0.31)"),
         ((GAS,), True, "$0.31 as paid (quoted $0.92): gas 0.0001 ETH"),
-        ((Fee(NETWORK_FEE, Amount(10**14, ETH), None),), False, "0.0001 ETH so far (quoted $0.92): gas 0.0001 ETH"),
+        ((Fee(NETWORK_FEE, Amount(10**14, ETH), None),), False, "0.0001 ETH so far (quoted $0.92), for gas"),
         ((), False, ""),
     ],
 )
 def test_what_it_cost_and_whether_that_is_all(fees: tuple[Fee, ...], is_whole: bool, said: str) -> None:
     assert cost_paid(FeesPaid(fees, is_whole), "$0.92") == said
     assert said.startswith(total_cost(FeesPaid(fees, is_whole)))
+
+
+def test_the_coin_of_two_chains_is_one_sum() -> None:
+    other = Fee(NETWORK_FEE, Amount(10**14, ORIGIN.native), 0.31)
+    assert cost_paid(FeesPaid((GAS, other), is_whole=True)) == "$0.62 as paid: gas 0.0002 ETH"
+
+
+def test_a_cost_is_rounded_to_six_decimals() -> None:
+    for units, shown in ((207_444_001_452_108, "0.000207"), (10**18, "1"), (1, "under 0.000001")):
+        paid = cost_paid(FeesPaid((Fee(NETWORK_FEE, Amount(units, ETH), 0.31),), is_whole=True))
+        assert paid == f"$0.31 as paid: gas {shown} ETH"
 
 
 def test_what_several_payments_cost_is_one_sum_for_each_kind_and_coin() -> None:

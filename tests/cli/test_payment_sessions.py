@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ from l2send.devnet.node import Node
 from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, SESSIONS, WIDE, masked
 from tests.cli.test_styles import MARKS
 from tests.conftest import Home, home_with_devnet
+from tests.support.contracts import send_unlocked
+from tests.support.safes import new_safe
 from tests.support.terminal import Terminal
 
 pytestmark = [pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed"), pytest.mark.lab]
@@ -158,6 +161,80 @@ def test_what_a_sponsor_submits_is_reviewed_and_taken_back(payer: Home) -> None:
         assert status == 7
         compare(name, re.sub(r"(block\s+)\d+", r"\1~", screen))
     payer.must("devnet", "solver", "--mode", "fill")
+
+
+def screens(payer: Home, name: str, *words: str, size: tuple[int, int], agree: str = "", status: int = 0) -> None:
+    """Compares the session of a command. `agree`: the words of its question, which gets a yes."""
+    with Terminal(payer.environment, *size) as terminal:
+        terminal.start(str(L2SEND), *words)
+        if agree:
+            terminal.wait_for(agree)
+            terminal.type("yes")
+            terminal.press("Enter")
+        ended, screen = terminal.end()
+    compare(f"{name}_{size[0]}", screen)
+    assert ended == status, screen
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: its files have short names."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_file_of_payments_its_review_and_its_result(payer: Home, here: Path) -> None:
+    account, _ = other(payer, ETH="1")
+    for size in (WIDE, NARROW):
+        file = here / f"payroll{size[0]}.csv"
+        rows = (f"{ref},{amount},USDC,dev1:{PAYEE},November\n" for ref, amount in (("ann", "15"), ("bob", "7")))
+        file.write_text("ref,amount,token,to,memo\n" + "".join(rows) + f"carl,25,USDC,dev3:{PAYEE},\n")
+        screens(account, "payroll", "batch", file.name, agree="details)", size=size)
+
+
+def test_a_safe_with_one_owner_pays(payer: Home) -> None:
+    account, owner = other(payer, ETH="1")
+    safe = new_safe(payer, [owner])
+    payer.fund(safe.address, "dev1", USDC="100")
+    for size, amount in ((WIDE, "20"), (NARROW, "21")):
+        words = (amount, "USDC", f"dev1:{PAYEE}", "--safe", safe.place)
+        screens(account, "safe", *words, agree="details)", size=size)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_safe_with_two_owners_is_prepared_signed_and_sent(payer: Home) -> None:
+    (one, first), (two, second) = other(payer, ETH="1"), other(payer)
+    safe = new_safe(payer, [first, second], 2)
+    for size in (WIDE, NARROW):
+        payer.fund(safe.address, "dev1", USDC="100")
+        pay, signed, whole = (f"{name}{size[0]}.json" for name in ("pay", "signed", "whole"))
+        words = ("prepare", str(size[0]), "USDC", f"dev1:{PAYEE}", "--safe", safe.place, "-o", pay)
+        screens(one, "safe_prepare", *words, agree="details)", size=size)
+        screens(one, "safe_sign", "sign", pay, "-o", signed, agree="details)", size=size)
+        two.must("sign", str(Path(signed).absolute()), "-o", str(Path(whole).absolute()), "--yes")
+        screens(one, "safe_broadcast", "broadcast", whole, size=size)
+
+
+def test_an_account_is_delegated(payer: Home) -> None:
+    for size in (WIDE, NARROW):
+        account, _ = other(payer, ETH="1")
+        words = ("wallet", "delegate", account.environment["ETH_KEYSTORE_ACCOUNT"], "--chain", "dev1")
+        screens(account, "delegate", *words, agree="no)", size=size)
+
+
+def test_a_payment_that_another_wallet_may_have_made_is_closed(payer: Home) -> None:
+    """Another transaction has its nonce, and the recipient got more in that block: no chain can tell."""
+    node = Node(payer.chain("dev1").rpcs[0])
+    for size in (WIDE, NARROW):
+        account, address = other(payer, ETH="5")
+        words = ("1", "ETH", f"dev1:{PAYEE}", "--yes", "--again")
+        assert account.run(*words, L2SEND_FAILPOINT="journaled").status == -9
+        node.call("anvil_impersonateAccount", address)
+        send_unlocked(node, address, PAYEE, b"", 2 * 10**18)
+        payment = account.must("history", "-n", "1", "--json").json["payments"][0]["id"]
+        account.run("status", payment)
+        screens(account, "unknown", "status", payment, status=8, size=size)
+        screens(account, "close", "close", payment, agree="Close the payment", size=size)
 
 
 def test_late_and_then_refunded(payer: Home) -> None:
