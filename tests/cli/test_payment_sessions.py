@@ -172,7 +172,8 @@ def screens(payer: Home, name: str, *words: str, size: tuple[int, int], agree: s
             terminal.type("yes")
             terminal.press("Enter")
         ended, screen = terminal.end()
-    compare(f"{name}_{size[0]}", screen)
+    known = r"first payment to this account|paid (once|\d+ times), last today"  # which tests ran before
+    compare(f"{name}_{size[0]}", re.sub(known, "paid before, or not", screen))
     assert ended == status, screen
 
 
@@ -187,8 +188,10 @@ def test_a_file_of_payments_its_review_and_its_result(payer: Home, here: Path) -
     account, _ = other(payer, ETH="1")
     for size in (WIDE, NARROW):
         file = here / f"payroll{size[0]}.csv"
-        rows = (f"{ref},{amount},USDC,dev1:{PAYEE},November\n" for ref, amount in (("ann", "15"), ("bob", "7")))
-        file.write_text("ref,amount,token,to,memo\n" + "".join(rows) + f"carl,25,USDC,dev3:{PAYEE},\n")
+        rows = (
+            f"{ref}{size[0]},{amount},USDC,dev1:{PAYEE},November\n" for ref, amount in (("ann", "15"), ("bob", "7"))
+        )
+        file.write_text("ref,amount,token,to,memo\n" + "".join(rows) + f"carl{size[0]},25,USDC,dev3:{PAYEE},\n")
         screens(account, "payroll", "batch", file.name, agree="details)", size=size)
 
 
