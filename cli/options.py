@@ -22,7 +22,7 @@ from l2send.resolver.way_limits import Limits, Speed
 if TYPE_CHECKING:
     from l2send.fee_caps import FeeLimit
 
-AN_ID = "the payment's id, or its first 3 or more characters"
+AN_ID = "the payment's id, or its first characters: 3 or more after p-"
 PaymentId = Annotated[str, typer.Argument(metavar="ID", help=AN_ID)]
 Json = Annotated[
     bool,

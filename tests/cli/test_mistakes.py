@@ -277,7 +277,7 @@ def test_a_mistake_is_answered_in_words(inside: Inside, typed: str, first_line: 
         ("balances usdc", "Write: l2send balances --token USDC"),
         ("25 USDC", "Write: l2send 25 USDC CHAIN:ADDRESS"),
         ("25USDC", "Write: l2send 25 USDC CHAIN:ADDRESS"),
-        ("status p-7k", "its first 3 or more are enough"),
+        ("status p-7k", "its first 3 or more after p- are enough"),
         ("25 usdc on optimism", "Write: l2send 25 USDC oeth:ADDRESS"),
         ("25 eth bnb {A}", "l2send 25 eth bnb:{A} l2send 25 bnb eth:{A}"),
         ("25 USDC 8453 {A}", "Write base:ADDRESS"),

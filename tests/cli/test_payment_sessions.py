@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from l2send.core.address import checksum
+from l2send.core.address import Address, checksum
 from l2send.core.delegation import named_delegate
 from l2send.devnet.node import Node
 from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, SESSIONS, WIDE, masked
@@ -119,7 +119,7 @@ def outcome_of(screen: str) -> str:
     return re.sub(r"(?s)^.*\n(?=p-[0-9a-z]{8}  )", "", screen)
 
 
-def other(payer: Home, **coins: str) -> tuple[Home, str]:
+def other(payer: Home, **coins: str) -> tuple[Home, Address]:
     """Another account with USDC on dev1, and its address."""
     name, address = payer.new_account()
     payer.fund(address, "dev1", USDC="100", **coins)
