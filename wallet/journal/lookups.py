@@ -121,8 +121,8 @@ class JournalLookups(JournalConnection):
         if not re.fullmatch(rf"p-[{ALPHABET}]{{{_SHORTEST_PREFIX},{ID_LENGTH}}}", wanted):
             raise UsageError(
                 f"{clean(payment_id, 40)!r} is not a payment's id.",
-                hint=f"An id is p- and {ID_LENGTH} characters; its first {_SHORTEST_PREFIX} or more after p- are enough, "
-                f"if no other payment begins with them. {_HISTORY_HINT}",
+                hint=f"An id is p- and {ID_LENGTH} characters; its first {_SHORTEST_PREFIX} or more after p- are "
+                f"enough, if no other payment begins with them. {_HISTORY_HINT}",
             )
         rows = self._rows("SELECT id FROM payments WHERE id >= ? AND id < ?", wanted, wanted + "~")
         ids = list(dict.fromkeys(whole_id(row["id"]) for row in rows))
