@@ -19,7 +19,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode
-from l2send.bridges.shared_tx import shared_payment
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import TRANSFER_TOPIC
 from l2send.core.chains import Chain, Registry
@@ -28,9 +27,9 @@ from l2send.core.endpoint_agreement import answers
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.shared_tx import TOGETHER
-from l2send.core.units import Amount, Gas, Nonce, Seconds, Token, UnixTime
+from l2send.core.units import Gas, Nonce, Seconds, Token, UnixTime
 from l2send.recovery_coin import CoinLeft, coin_by_operations, or_words
+from l2send.recovery_together import found_together
 from l2send.recovery_transfers import known_hashes, look_for_left, newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -350,31 +349,30 @@ def name_and_memo(known: Waiting | PaymentRecord | None) -> tuple[str, str]:
     return (known.typed_name, known.memo) if known else ("", "")
 
 
+def said_of(line: Waiting | None) -> tuple[str, str, str]:
+    """The key, the typed name and the memo of a line; empty without one."""
+    return (line.key if line else "", *name_and_memo(line))
+
+
 def _recorded_together(found: FoundTx, account: Address, journal: Journal, wanted: Unpaid) -> FoundTx:
     """As `recorded`, for a transaction of several payments. Each is matched with a line, if one is left for it."""
     assert found.use.tx
-    effects = [one for one in found.pays if isinstance(one, Pays)]
-    if len(effects) < len(found.pays) or found.effect_count > len(effects):
+    if not only_transfers(found):
         return found
     payer, executor = (found.safe, account) if found.safe else (account, None)
-    payments = tuple(Payment(payer, one.to, one.amount, executor) for one in effects)
-    lines, nothing = [wanted.take_line(payment) for payment in payments], Amount(0, found.chain.native)
+    transfers = [one for one in found.pays if isinstance(one, Pays)]
+    payments = tuple(Payment(payer, one.to, one.amount, executor) for one in transfers)
     step = Step(StepKind.TOGETHER, found.use.tx, Gas(0), nonce=found.nonce)
-    quote = Quote(TOGETHER, found.chain, nothing, nothing, (), Seconds(0), (step,), carries=payments)
-    key = f"found:{found.chain.chain_id}:{found.use.hash}"
-    carried = tuple(
-        ApprovedPayment(
-            payment,
-            (Quote("direct", found.chain, payment.amount, payment.amount, (), Seconds(0), ()),),
-            line.key if line else f"{key}:{call}",
-            True,
-            *name_and_memo(line),
-        )
-        for call, (payment, line) in enumerate(zip(payments, lines, strict=True))
-    )
-    one = ApprovedPayment(shared_payment(quote), (quote,), key, True, carried=carried)
+    lines = [wanted.take_line(payment) for payment in payments]
+    one = found_together(found.chain, payments, found.use.hash, list(map(said_of, lines)), steps=(step,))
     record = journal.record_found(one, found.nonce, found.use.hash, found.use.raw)
     return replace(found, record=record, was_wanted=None not in lines)
+
+
+def only_transfers(found: FoundTx) -> bool:
+    """Whether it makes several payments, and nothing but transfers."""
+    transfers = sum(isinstance(one, Pays) for one in found.pays)
+    return transfers == len(found.pays) > 1 and found.effect_count <= transfers
 
 
 def _of_chain(effect: Pays | Opens, account: Address, found: FoundTx) -> tuple[Payment, Quote]:

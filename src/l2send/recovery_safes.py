@@ -31,10 +31,13 @@ from l2send.journal_recovery import (
     hold_back_for_coin,
     look_up_nonces,
     name_and_memo,
+    only_transfers,
     received_in,
     recorded,
+    said_of,
 )
 from l2send.recovery_coin import coin_by_modules, or_words
+from l2send.recovery_together import found_together
 from l2send.recovery_transfers import newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -154,13 +157,20 @@ def _instead_of(planned: PaymentRecord, found: FoundTx) -> FoundTx:
 def _recorded(
     found: FoundTx, safe_tx: SafeTx, run: SafeRun, state: SafeState, journal: Journal, wanted: Unpaid
 ) -> FoundTx:
-    """`found`, recorded if it makes one payment."""
+    """`found`, recorded if it makes one payment, or several transfers."""
+    since, owners = BlockNumber(max(run.block - 1, 0)), (state.owners, state.threshold)
+    if only_transfers(found):
+        proposal = Proposal(safe_tx.execution(b""), found.nonce, StepKind.TOGETHER, Gas(0), since, *owners)
+        transfers = [one for one in found.pays if isinstance(one, Pays)]
+        payments = tuple(Payment(safe_tx.safe, one.to, one.amount, by_owners=True) for one in transfers)
+        lines = [wanted.take_line(payment) for payment in payments]
+        shared = found_together(found.chain, payments, run.hash, list(map(said_of, lines)), proposal=proposal)
+        return replace(found, record=journal.record_ran(shared), was_wanted=None not in lines)
     if len(found.pays) != 1:
         return found
     (paid,) = found.pays
     kind = StepKind.TRANSFER if isinstance(paid, Pays) else StepKind.OPEN
-    since = BlockNumber(max(run.block - 1, 0))
-    proposal = Proposal(safe_tx.execution(b""), found.nonce, kind, Gas(0), since, state.owners, state.threshold)
+    proposal = Proposal(safe_tx.execution(b""), found.nonce, kind, Gas(0), since, *owners)
     payment, quote = _terms(paid, safe_tx.safe, found, proposal)
     line = wanted.take_line(payment)
     key = line.key if line else f"found:{found.chain.chain_id}:{run.hash}"

@@ -80,6 +80,24 @@ def test_a_payroll_is_one_file_one_transaction_and_every_owner_sees_every_paymen
     assert f"6 USDC to dev1:{to[1]}" in again.stdout
 
 
+def test_owners_cancel_all_of_them_and_not_one(desk: Desk) -> None:
+    home, to = desk.home, [new_address() for _ in range(3)]
+    file, words = desk.file(payroll(to), f"never-{to[0][-6:]}.csv"), ("--safe", desk.safe.place, "--yes", "-o")
+    whole = home.must("prepare", file, *words, desk.out("pay.json"), "--json").json["id"]
+    listed = home.must("history", "--json").json["payments"]
+    one = next(payment["id"] for payment in listed if payment["destination"] == f"dev1:{to[1]}")
+    alone = home.run("cancel", one, "-o", desk.out("one.json"), "--json")
+    assert (alone.status, alone.error["sent"]) == (7, "no")
+    assert whole in alone.error["hint"]
+    said = home.must("cancel", whole, "-o", desk.out("cancel.json")).stderr
+    assert f"instead of all 3 payments of {whole}" in said
+    for owner, read, made in zip(desk.owners, ("cancel", "a"), ("a", "b"), strict=True):
+        home.must("sign", desk.out(f"{read}.json"), "--account", owner, "--yes", "-o", desk.out(f"{made}.json"))
+    done = home.run("broadcast", desk.out("b.json"), "--account", desk.sender, "--json").json
+    assert done["state"] == "cancelled"
+    assert home.run("status", one, "--json").json["state"] == "cancelled"
+
+
 def test_prepared_again_it_is_the_same_file(desk: Desk) -> None:
     """A line is known by the file's name and its ref: the Safe's next nonce is not taken for it."""
     rows = payroll([new_address() for _ in range(3)])

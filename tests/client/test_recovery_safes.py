@@ -31,7 +31,7 @@ from tests.conftest import Home
 from tests.lab.test_shared_journal import another_machine
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
-from tests.support.owners import Team
+from tests.support.owners import Row, Team
 from tests.support.safes import TestSafe, new_safe
 from tests.support.settlers import with_chains
 
@@ -156,6 +156,27 @@ def test_what_several_owners_signed_and_another_sent_is_found(machine: Home, hom
 
     assert asyncio.run(ask()) == ("rents/rent", PaymentState.DELIVERED, True)
     assert newest(machine) == 0, "the next Safe is searched from the same time, and so is this one by a second run"
+    assert recovered(machine, team.safe.address).found == []
+
+
+def test_several_payments_that_owners_signed_are_found_as_the_lines_that_they_are(
+    machine: Home, home: Home, tmp_path: Path
+) -> None:
+    """Another machine prepared the payroll and sent it: this one does not pay its lines once more."""
+    team = Team(home, tmp_path)
+    rows = lines("pay", 3, CHAIN, "2")
+    bundle = team.sign(team.prepare_file([Row(row.amount, "USDC", f"{CHAIN}:{row.to}") for row in rows]))
+    assert team.execute(bundle).state is PaymentState.DELIVERED
+    recovery = recovered(machine, team.safe.address, wanted_of(machine, team.safe.address, rows, "payroll"))
+    (found,) = recovery.found
+    assert (recovery.is_complete, found.was_wanted, len(found.pays)) == (True, True, 3)
+
+    async def look() -> list[tuple[str | None, PaymentState]]:
+        async with open_client(machine.paths) as client:
+            assert found.record
+            return [(one.key, one.state) for one in client.journal.carried_by(found.record.id)]
+
+    assert asyncio.run(look()) == [(f"payroll/{row.ref}", PaymentState.DELIVERED) for row in rows]
     assert recovered(machine, team.safe.address).found == []
 
 
