@@ -31,10 +31,10 @@ async def bring_money(lines: Sequence[Wanted], planning: Planning) -> None:
         )
     move = await _movable(lines, planning)
     if move is None:
-        return await _bridge_each(lines, planning)
+        return await bridge_each(lines, planning)
     each = await _cost_of_each(lines[: move.count], planning)
     if each is not None and (move.cost_usd is None or each <= move.cost_usd):
-        return await _bridge_each(lines, planning)
+        return await bridge_each(lines, planning)
     planning.moves.append(Move(move.plan, move.count, move.cost_usd, each))
     _take(move.plan, planning.ledger)
     # What arrives can be spent again; what was there before was counted already.
@@ -118,7 +118,7 @@ async def _cost_of_each(lines: Sequence[Wanted], planning: Planning) -> float | 
     return sum(costs) * len(lines) / len(asked)
 
 
-async def _bridge_each(lines: Sequence[Wanted], planning: Planning) -> None:
+async def bridge_each(lines: Sequence[Wanted], planning: Planning) -> None:
     """Bridge one line after another from the remaining money. The first line without money ends it."""
     for place, one in enumerate(lines):
         plan = await _bridged(one, planning.ledger, planning)

@@ -17,7 +17,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import ChainId, Token
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_funds import Ledger, spent_by
-from l2send.resolver.batch_moves import bring_money
+from l2send.resolver.batch_moves import bridge_each, bring_money
 from l2send.resolver.batch_plan import LineWay, Planned, Planning, Wanted, may_pay_directly
 from l2send.resolver.way_limits import Limits
 
@@ -37,13 +37,19 @@ async def plan_lines(
     """
     planning = Planning(bridges, rpcs, limits, ledger, gas_elsewhere)
     by_chain = dict[ChainId, list[Wanted]]()
+    own = list[Wanted]()
     for one in wanted:
-        by_chain.setdefault(one.payment.to.chain_id, []).append(one)
+        if one.payment.sender == one.payment.to.address:
+            own.append(one)  # A transfer to the account itself would only burn gas: it is bridged, or refused.
+        else:
+            by_chain.setdefault(one.payment.to.chain_id, []).append(one)
     for chain_id in by_chain:
         _must_be_known(ledger.snapshot, rpcs.registry.chain(chain_id))
     quoted = await asyncio.gather(*(_quoted(lines, planning) for lines in by_chain.values()))
     for lines, quotes in zip(by_chain.values(), quoted, strict=True):
         _pay_directly(lines, quotes, planning)
+    for lines in _by_token(own):
+        await bridge_each(lines, planning)
     for short in _by_token(one for one in wanted if one.line.row.line not in planning.lines):
         await bring_money(short, planning)
     return Planned(tuple(planning.lines[one.line.row.line] for one in wanted), tuple(planning.moves), ledger)
