@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from l2send.core.address import Address
 from l2send.core.chains import load_registry
 from l2send.core.delegation import named_delegate
 from l2send.core.errors import Refused
@@ -46,7 +47,7 @@ class Base:
         self.node.call("eth_sendTransaction", tx)
         self.node.mine()
 
-    def account(self) -> tuple[str, str]:
+    def account(self) -> tuple[str, Address]:
         name, address = self.home.new_account()
         self.node.call("anvil_setBalance", address, hex(ETHER))
         return name, address
