@@ -17,10 +17,15 @@ from l2send.devnet.node import Node
 from l2send.resolver.way_limits import Limits
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
+from tests.support.kills import Kills, kills
 from tests.support.safes import SENTINEL, SWAP_OWNER, TestSafe, new_safe
 from tests.support.solving import unfilled
 
 lab = pytest.mark.lab
+
+__all__ = ["kills"]
+
+KILLED = "a payment of a Safe with one owner"
 
 USDC = 10**6
 STEPS = {
@@ -40,20 +45,25 @@ def payer(home: Home) -> tuple[str, Address, TestSafe]:
 
 @lab
 @pytest.mark.parametrize(("chain", "step"), [(chain, step) for chain, steps in STEPS.items() for step in steps])
-def test_killed_at_any_step_it_pays_exactly_once(home: Home, tmp_path: Path, chain: str, step: str) -> None:
+def test_killed_at_any_step_it_pays_exactly_once(
+    home: Home, tmp_path: Path, kills: Kills, chain: str, step: str
+) -> None:
     (name, address, safe), to, proof = payer(home), new_address(), tmp_path / "proof"
     kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
     words = ["20", "USDC", f"{chain}:{to}", "--safe", safe.place, "--account", name, "--yes"]
     words += ["--via", "eco"] if chain != "dev1" else []
-    with unfilled(home):  # a fill that is seen first leaves out that the order is open
-        assert home.run(*words, **kill).status == -9
-    assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
-    payment = next(p for p in home.must("history", "--json").json["payments"] if p["destination"] == f"{chain}:{to}")
-    done = home.run("resume", payment["id"], "--account", name, "--json")
-    assert done.status == 0, done
-    assert home.holds(to, chain) == 20 * USDC
-    assert 79 * USDC < home.holds(safe.address, "dev1") <= 80 * USDC
-    assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+    with kills.of(proof):
+        with unfilled(home):  # a fill that is seen first leaves out that the order is open
+            assert home.run(*words, **kill).status == -9
+        assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
+        payment = next(
+            p for p in home.must("history", "--json").json["payments"] if p["destination"] == f"{chain}:{to}"
+        )
+        done = home.run("resume", payment["id"], "--account", name, "--json")
+        assert done.status == 0, done
+        assert home.holds(to, chain) == 20 * USDC
+        assert 79 * USDC < home.holds(safe.address, "dev1") <= 80 * USDC
+        assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
 
 
 @pytest.fixture(scope="module")

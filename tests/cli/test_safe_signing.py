@@ -13,6 +13,7 @@ from l2send.devnet.node import Node
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
+from tests.support.kills import Kills, kills
 from tests.support.owners import Row, Team, written
 from tests.support.safes import new_safe
 from tests.support.solving import unfilled
@@ -20,7 +21,9 @@ from tests.support.vault import Vault, vault
 
 pytestmark = pytest.mark.lab
 
-__all__ = ["vault"]
+__all__ = ["kills", "vault"]
+
+KILLED = "what several owners of a Safe signed"
 
 USDC = 10**6
 STEPS = ["locked", "nonce_chosen", "signed", "journaled", "after_broadcast", "broadcast", "mined", "final"]
@@ -36,15 +39,18 @@ def laptop(home: Home, tmp_path: Path) -> Home:
     return made
 
 
-def test_three_homes_one_without_a_network(home: Home, laptop: Home, vault: Vault, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("amount", "token", "units"), [("25", "USDC", 25 * USDC), ("0.5", "ETH", 5 * 10**17)])
+def test_three_homes_one_without_a_network(
+    home: Home, laptop: Home, vault: Vault, tmp_path: Path, amount: str, token: str, units: int
+) -> None:
     """The file alone goes from one to the other. Who prepared it and who signed it see how it ends."""
     (_, one), (bob, two), (carol, three) = home.new_account(), laptop.new_account(), vault.new_account()
     executor, address = home.new_account()
     home.fund(address, "dev1", ETH="1")
     safe, to = new_safe(home, [one, two, three], 2), new_address()
-    home.fund(safe.address, "dev1", USDC="100")
+    home.fund(safe.address, "dev1", USDC="100", ETH="1")
     prepared, by_two, by_three, joined = (str(tmp_path / f"{n}.json") for n in ("pay", "two", "three", "joined"))
-    home.must("prepare", "25", "USDC", f"dev1:{to}", "--safe", safe.place, "--yes", "-o", prepared)
+    home.must("prepare", amount, token, f"dev1:{to}", "--safe", safe.place, "--yes", "-o", prepared)
     laptop.must("sign", prepared, "--account", bob, "--yes", "-o", by_two)
     early = home.run("broadcast", by_two, "--account", executor, "--json")
     assert (early.status, early.error["sent"]) == (7, "no")
@@ -58,29 +64,30 @@ def test_three_homes_one_without_a_network(home: Home, laptop: Home, vault: Vaul
     seen = laptop.must("status", done["id"], "--json").json
     assert (seen["state"], seen["transactions"]) == ("delivered", [])
     home.must("broadcast", joined, "--account", executor)
-    assert home.holds(to, "dev1") == 25 * USDC
+    assert home.holds(to, "dev1", token) == units
     assert safe.node.quantity("eth_getTransactionCount", address, "latest") == 1
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_while_it_is_sent_it_pays_exactly_once(home: Home, tmp_path: Path, step: str) -> None:
+def test_killed_while_it_is_sent_it_pays_exactly_once(home: Home, tmp_path: Path, kills: Kills, step: str) -> None:
     team, to, proof = Team(home, tmp_path), new_address(), tmp_path / "proof"
     file = str(written(team.sign(team.prepare("5", f"dev1:{to}")), tmp_path / "pay.json"))
     name, address = home.new_account()
     home.fund(address, "dev1", ETH="1")
     kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
-    with unfilled(home):  # a fill that is seen first leaves out that the order is open
-        assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
-    assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
-    done = home.must("broadcast", file, "--account", name, "--yes", "--json")
-    assert done.json["state"] == "delivered"
-    assert home.holds(to, "dev1") == 5 * USDC
-    assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+    with kills.of(proof):
+        with unfilled(home):  # a fill that is seen first leaves out that the order is open
+            assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
+        assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
+        done = home.must("broadcast", file, "--account", name, "--yes", "--json")
+        assert done.json["state"] == "delivered"
+        assert home.holds(to, "dev1") == 5 * USDC
+        assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
 
 
 @pytest.mark.parametrize("step", ["journaled", "after_broadcast", "mined"])
 def test_killed_while_several_payments_are_sent_all_are_paid_exactly_once(
-    home: Home, tmp_path: Path, step: str
+    home: Home, tmp_path: Path, kills: Kills, step: str
 ) -> None:
     team, to, proof = Team(home, tmp_path), [new_address() for _ in range(3)], tmp_path / "proof"
     rows = [Row("5", "USDC", f"dev1:{who}") for who in to]
@@ -88,12 +95,13 @@ def test_killed_while_several_payments_are_sent_all_are_paid_exactly_once(
     name, address = home.new_account()
     home.fund(address, "dev1", ETH="1")
     kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
-    assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
-    assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
-    done = home.must("broadcast", file, "--account", name, "--yes", "--json")
-    assert done.json["state"] == "delivered"
-    assert [home.holds(who, "dev1") for who in to] == [5 * USDC] * 3
-    assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+    with kills.of(proof):
+        assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
+        assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
+        done = home.must("broadcast", file, "--account", name, "--yes", "--json")
+        assert done.json["state"] == "delivered"
+        assert [home.holds(who, "dev1") for who in to] == [5 * USDC] * 3
+        assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
 
 
 def test_killed_and_then_sent_by_a_stranger_it_pays_exactly_once(home: Home, tmp_path: Path) -> None:
@@ -118,19 +126,25 @@ def test_killed_and_then_sent_by_a_stranger_it_pays_exactly_once(home: Home, tmp
 
 
 @pytest.mark.parametrize("step", ["journaled", "after_broadcast", "order_opened"])
-def test_killed_while_an_order_of_the_safe_is_sent_it_pays_exactly_once(home: Home, tmp_path: Path, step: str) -> None:
+def test_killed_while_an_order_of_the_safe_is_sent_it_pays_exactly_once(
+    home: Home, tmp_path: Path, kills: Kills, step: str
+) -> None:
     team, to, proof = Team(home, tmp_path), new_address(), tmp_path / "proof"
     bundle = team.sign(team.prepare("20", f"dev4:{to}", via="eco"))
     file = str(written(bundle, tmp_path / "pay.json"))
     name, address = home.new_account()
     home.fund(address, "dev1", ETH="1")
     kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
-    assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
-    assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
-    done = home.must("broadcast", file, "--account", name, "--yes", "--json")
-    assert done.json["state"] == "delivered"
-    assert (home.holds(to, "dev4"), home.holds(team.safe.address, "dev1")) == (20 * USDC, 100 * USDC - paid(done.json))
-    assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+    with kills.of(proof):
+        assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
+        assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
+        done = home.must("broadcast", file, "--account", name, "--yes", "--json")
+        assert done.json["state"] == "delivered"
+        assert (home.holds(to, "dev4"), home.holds(team.safe.address, "dev1")) == (
+            20 * USDC,
+            100 * USDC - paid(done.json),
+        )
+        assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
 
 
 def paid(payment: dict[str, Any]) -> int:

@@ -25,12 +25,17 @@ from tests.client.test_delegating import authorization, code_of, delegated_to, s
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy, no_such_method
+from tests.support.kills import Kills, kills
 from tests.support.paying import Payer
 from tests.support.settlers import with_chains
 from tests.support.solving import unfilled
 from tests.support.standing_still import standing_still
 
 pytestmark = pytest.mark.lab
+
+__all__ = ["kills"]
+
+KILLED = "approval, order and delegation in one transaction"
 
 
 @pytest.fixture
@@ -145,18 +150,19 @@ def test_a_block_that_is_taken_back_and_two_processes_pay_once(payer: Payer) -> 
 
 
 @pytest.mark.parametrize("place", ["locked", "signed", "journaled", "before_broadcast", "after_broadcast", "mined"])
-def test_killed_anywhere_it_pays_and_delegates_once(home: Home, tmp_path: Any, place: str) -> None:
+def test_killed_anywhere_it_pays_and_delegates_once(home: Home, tmp_path: Any, kills: Kills, place: str) -> None:
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="100", ETH="1")
     to, proof = new_address(), tmp_path / "proof"
     words = ("25", "USDC", f"dev4:{to}", "--via", "eco", "--batch", "--yes", "--account", name)
-    killed = home.run(*words, L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof))
-    assert (killed.status, proof.read_text()) == (-9, f"{place}\n")
-    payment = home.must("history", "--json").json["payments"][0]
-    resumed = home.must("resume", payment["id"], "--json", "--account", name).json
-    assert (resumed["state"], home.holds(to, "dev4")) == ("delivered", 25_000_000)
-    assert home.holds(address, "dev1") == 100_000_000 - int(resumed["legs"][0]["pays"]["base_units"])
-    assert len({tx["nonce"] for tx in resumed["transactions"]}) == 1
+    with kills.of(proof):
+        killed = home.run(*words, L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof))
+        assert (killed.status, proof.read_text()) == (-9, f"{place}\n")
+        payment = home.must("history", "--json").json["payments"][0]
+        resumed = home.must("resume", payment["id"], "--json", "--account", name).json
+        assert (resumed["state"], home.holds(to, "dev4")) == ("delivered", 25_000_000)
+        assert home.holds(address, "dev1") == 100_000_000 - int(resumed["legs"][0]["pays"]["base_units"])
+        assert len({tx["nonce"] for tx in resumed["transactions"]}) == 1
 
 
 def test_success_where_the_delegate_has_no_code_delivers_nothing(payer: Payer) -> None:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from l2send.devnet.node import Node
 from l2send.wallet.failpoints import Failpoint
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.kills import Kills
 
 pytestmark = pytest.mark.lab
 
@@ -76,37 +78,73 @@ PLACES = (
 """All that a shared transaction passes until a node has it."""
 
 
-@pytest.mark.parametrize("token", ["USDC", "ETH"])
-def test_one_transaction_of_several_lines_killed_at_every_place(
-    token: str, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Tokens of a delegated account; coin of an account without code, through Multicall3."""
-    name, sender = home.new_account()
-    home.fund(sender, "dev1", USDC="100", ETH="100")
-    node, units = Node(home.chain("dev1").rpcs[0]), 10 ** home.chain("dev1").token(token).decimals
-    if token == "USDC":
-        delegate = named_delegate("simple7702account", home.chain("dev1")).code.address
-        node.call("anvil_setCode", sender, "0xef0100" + delegate[2:])
-    for number, place in enumerate(PLACES, 1):
-        people = [(f"{place}-{n}", new_address()) for n in range(4)]
+@dataclass(frozen=True)
+class Together:
+    """How several lines are paid by one transaction."""
+
+    token: str
+    delegated: bool = False
+    """Whether the account delegates before."""
+    options: tuple[str, ...] = ()
+    nonces: int = 1
+    """How many nonces one transaction uses."""
+
+    def account(self, home: Home) -> tuple[str, Address]:
+        name, sender = home.new_account()
+        home.fund(sender, "dev1", USDC="100", ETH="100")
+        if self.delegated:
+            delegate = named_delegate("simple7702account", home.chain("dev1")).code.address
+            Node(home.chain("dev1").rpcs[0]).call("anvil_setCode", sender, "0xef0100" + delegate[2:])
+        return name, sender
+
+    def killed_and_run_again(self, home: Home, tmp_path: Path, place: Failpoint, kills: Kills) -> None:
+        """Four lines of an account of their own: killed at `place`, then the same command once more."""
+        (name, sender), people = self.account(home), [(f"{place}-{n}", new_address()) for n in range(4)]
+        node, units = Node(home.chain("dev1").rpcs[0]), 10 ** home.chain("dev1").token(self.token).decimals
         for _, to in people:
             node.call("anvil_setBalance", to, "0x1")
-        file, proof = tmp_path / f"{token}-{place}.csv", tmp_path / f"{place}.proof"
-        file.write_text("ref,amount,token,to\n" + "".join(f"{ref},1,{token},dev1:{to}\n" for ref, to in people))
-        command = [sys.executable, "-m", "l2send", "batch", str(file), "--yes"]
+        file, proof = tmp_path / f"{place}-{sender[2:8]}.csv", tmp_path / f"{place}.proof"
+        file.write_text("ref,amount,token,to\n" + "".join(f"{ref},1,{self.token},dev1:{to}\n" for ref, to in people))
+        command = [sys.executable, "-m", "l2send", "batch", str(file), *self.options, "--yes"]
         environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": name}
         dies = environment | {"L2SEND_FAILPOINT": place.value, "L2SEND_FAILPOINT_PROOF": str(proof)}
-        killed = subprocess.run(command, env=dies, check=False, capture_output=True)
-        assert (killed.returncode, proof.exists()) == (-signal.SIGKILL, True), killed.stderr
-        again = subprocess.run(command, env=environment, check=False, capture_output=True)
-        assert again.returncode == 0, again.stderr
-        assert [home.holds(to, "dev1", token) // units for _, to in people] == [1] * 4, place
-        assert _sent(home, sender) == number, place
+        with kills.of(proof):
+            killed = subprocess.run(command, env=dies, check=False, capture_output=True)
+            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            again = subprocess.run(command, env=environment, check=False, capture_output=True)
+            assert again.returncode == 0, again.stderr
+            assert [home.holds(to, "dev1", self.token) // units for _, to in people] == [1] * 4, place
+            assert _sent(home, sender) == self.nonces, place
+
+
+TOGETHER = {
+    "tokens of a delegated account": Together("USDC", delegated=True),
+    "coin through Multicall3": Together("ETH"),
+    "tokens by --batch": Together("USDC", options=("--batch",), nonces=2),
+}
+
+
+@pytest.mark.parametrize("how", TOGETHER)
+def test_one_transaction_of_several_lines_killed_at_every_place(
+    how: str, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kills = Kills()
+    for place in PLACES:
+        TOGETHER[how].killed_and_run_again(home, tmp_path, place, kills)
     with capsys.disabled():
-        print(
-            f"\n[lab] batch: one transaction of four lines of {token} killed at {len(PLACES)} of {len(PLACES)} places: "
-            "once each"
-        )
+        print(f"\n[lab] batch, {how}: {kills}")
+
+
+@pytest.mark.postgres
+def test_lines_by_batch_are_paid_once_from_a_journal_in_postgresql(
+    fresh_home: Home, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh_home.environment["L2SEND_JOURNAL"] = database
+    kills = Kills()
+    for place in (Failpoint.PLANNED, Failpoint.JOURNALED, Failpoint.AFTER_BROADCAST):
+        TOGETHER["tokens by --batch"].killed_and_run_again(fresh_home, tmp_path, place, kills)
+    with capsys.disabled():
+        print(f"\n[lab] batch, tokens by --batch, PostgreSQL: {kills}")
 
 
 def test_ctrl_c_says_how_it_stands_and_the_same_command_carries_on(home: Home, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ _ACCOUNT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     [
         (("wallet", "list", "--json"), 350, 72, {*_SLOW, *_NETWORK, "rich"}),
         (("balances", "--from", _ACCOUNT, "--json"), 549, 93, {*_SIGNING, "cffi", "cytoolz", "pydantic", "rich"}),
-        (("history", "--json"), 608, 260, {*_SIGNING, "eth_abi", "pydantic"}),
+        (("history", "--json"), 608, 262, {*_SIGNING, "eth_abi", "pydantic"}),
         (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 772, 285, {*_SIGNING, "pydantic"}),
     ],
 )
