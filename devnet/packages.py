@@ -87,7 +87,8 @@ def fetch(pins: Sequence[Pin], cache: Path, say: Callable[[str], None]) -> list[
     with held(root / "lock"):
         missing = [pin for pin in pins if not (root / pin.folder).exists()]
         if missing:
-            say(f"The first time, this downloads {len(missing)} packages, which takes about a minute")
+            packages = f"{len(missing)} package{'' if len(missing) == 1 else 's'}"
+            say(f"The first time, this downloads {packages}, which takes about a minute")
             say(f"Fetching {', '.join(pin.spec for pin in missing)}")
             _fetch_missing(missing, root)
     return folders
