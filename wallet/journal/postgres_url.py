@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import zip_longest
 from urllib.parse import quote, urlsplit
 
 from l2send.core.errors import ConfigError
@@ -64,7 +65,7 @@ def read_target(url: str) -> Target:
     for name in _SECRETS:
         if secret := parameters.get(name):
             remember_url(f"postgresql://:{quote(secret, safe='')}@host")
-    hosts = (parameters.get("hostaddr") or parameters.get("host") or "").split(",")
+    hosts = _connected_to(parameters)
     loopback = all(map(_is_here, hosts))
     parameters |= _security(parameters, loopback=loopback)
     for name in _PLACE:
@@ -73,6 +74,12 @@ def read_target(url: str) -> Target:
     port = parameters["port"]
     name = parameters.get("dbname") or parameters.get("user") or ""
     return Target(clean(f"PostgreSQL {where}{':' if port else ''}{port}/{name}", 120), loopback, parameters)
+
+
+def _connected_to(parameters: Mapping[str, str]) -> list[str]:
+    """Where libpq connects: each hostaddr, or the host at its place if that is empty. Source: libpq, "hostaddr"."""
+    names, addresses = parameters.get("host", "").split(","), parameters.get("hostaddr", "").split(",")
+    return [address or name for name, address in zip_longest(names, addresses, fillvalue="")]
 
 
 def _security(parameters: Mapping[str, str], *, loopback: bool) -> dict[str, str]:

@@ -49,9 +49,22 @@ def test_the_environment_does_not_weaken_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert read_target("postgresql:///l2").parameters["sslmode"] == "verify-full"
 
 
-def test_an_address_counts_before_a_name() -> None:
+@pytest.mark.parametrize(
+    ("host", "hostaddr"),
+    [
+        ("localhost", "10.0.0.7"),
+        ("localhost,db.example", "127.0.0.1,"),
+        ("db.example,localhost", ",127.0.0.1"),
+        ("localhost,localhost", ",10.0.0.7"),
+    ],
+)
+def test_an_address_counts_before_the_name_at_its_place(host: str, hostaddr: str) -> None:
     with pytest.raises(ConfigError, match="sslmode=disable"):
-        read_target("postgresql://localhost/l2?hostaddr=10.0.0.7&sslmode=disable")
+        read_target(f"postgresql://{host}/l2?hostaddr={hostaddr}&sslmode=disable")
+
+
+def test_the_name_of_an_address_here_may_be_anything() -> None:
+    assert read_target("postgresql://db.example/l2?hostaddr=127.0.0.1").loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "[::1]", "localhost", "%2Frun%2Fpostgresql", ""])
