@@ -176,6 +176,8 @@ def review_of_safe(
     `limits` are those of an owner who is about to sign. Without them neither deadline nor bridge fee is checked: what
     was signed may have been sent already, and is then followed.
     """
+    if bundle.cancels:
+        known = ()  # It pays no recipient: that one imitates another is a reason to cancel.
     source = registry.chain(bundle.proposal.execution.chain_id)
     effect = decode(bundle.proposal.execution, registry)
     if not isinstance(effect, Executes):

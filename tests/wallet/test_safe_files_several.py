@@ -9,7 +9,7 @@ from pathlib import Path as File
 import pytest
 
 from l2send.bridges.direct import transfer_of
-from l2send.core.address import Address
+from l2send.core.address import Address, checksum
 from l2send.core.chains import Registry
 from l2send.core.errors import L2sendError
 from l2send.core.plan import ChainAddress, Payment, StepKind
@@ -92,6 +92,17 @@ def test_a_file_of_several_payments_that_says_something_else_than_its_bytes(
         passed.append(name)
     tell(capsys, "files of a Safe's several payments that fit together", tried - len(passed), tried)
     assert passed == []
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+def test_an_imitation_is_named_before_it_is_paid_and_never_stops_a_cancellation(
+    owners: list[LocalSigner], registry: Registry, several: bool
+) -> None:
+    bundle = bundle_of_several(registry, owners) if several else bundle_of(registry, owners)
+    paid = bundle.payments[-1].to.address
+    known = checksum(paid[:6] + "5e3a91c7" * 4 + paid[-4:])
+    assert "looks like" in review_of_safe(bundle, registry, [known]).findings.type_out
+    assert review_of_safe(replace(bundle, cancels=True), registry, [known]).findings.type_out == ""
 
 
 @pytest.mark.lab
