@@ -55,6 +55,7 @@ def facts(**changed: Any) -> Any:
         "across": {8453: "0x09aea4b2242abc8bb4bb78d537a67a245a7bec64"},
         "eco": {},
         "safes": {},
+        "init_codes": {},
         "former": [],
     }
     return Facts(**(played | changed))

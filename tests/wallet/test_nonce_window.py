@@ -13,6 +13,7 @@ from l2send.core.account_contracts import Delegate, Deployment
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused
+from l2send.core.pinned_code import code_hash
 from l2send.core.rpc import open_rpcs
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
@@ -93,15 +94,18 @@ class Delegating(Rig):
     """Its account runs code that the registry lists."""
 
     code = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+    program = b"\0"
+    """Stops: the account can be paid and calls nothing."""
 
     @property
     def chain(self) -> Chain:
-        return replace(super().chain, delegates=(Delegate("mine", Deployment(self.code, "0x" + "11" * 32)),))
+        return replace(super().chain, delegates=(Delegate("mine", Deployment(self.code, code_hash(self.program))),))
 
 
 def test_of_an_account_that_delegates_one_is_pending_at_a_time(own_rig: Rig, tmp_path: Path) -> None:
     """go-ethereum refuses the second: "in-flight transaction limit reached for delegated accounts"."""
     rig = Delegating(tmp_path, own_rig.node, own_rig.urls).funded()
+    rig.node.call("anvil_setCode", Delegating.code, "0x" + Delegating.program.hex())
     rig.node.call("anvil_setCode", rig.signer.address, "0xef0100" + Delegating.code[2:])
     rig.node.call("evm_setAutomine", False)
     records = begin(rig, 3)
