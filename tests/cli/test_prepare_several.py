@@ -30,8 +30,8 @@ class Desk:
     owners: tuple[str, str]
     sender: str
 
-    def file(self, rows: Sequence[tuple[str, str, str]], name: str = "november.csv") -> str:
-        path = self.folder / name
+    def file(self, rows: Sequence[tuple[str, str, str]], name: str = "") -> str:
+        path = self.folder / (name or f"november-{self.safe.place[-6:]}.csv")  # the home has batches of other files
         lines = [f"r{at},{amount},{token},{to}" for at, (amount, token, to) in enumerate(rows)]
         path.write_text("\n".join(["ref,amount,token,to", *lines]) + "\n")
         return str(path)
