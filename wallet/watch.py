@@ -259,13 +259,14 @@ async def _without_its_opening(
     if await bridge.was_opened(order.order, eyes.rpcs.on(order.order.origin), "latest"):
         if order.state is OrderState.NOT_OPEN:
             await eyes.ends.see_opened(record)
+            failpoint(Failpoint.ORDER_OPENED)
         return await _follow_order(eyes.journal.get(record.id), bridge, eyes)
     if order.state is not OrderState.NOT_OPEN:
         if waits and order.state is OrderState.OPEN:
             return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
         return await _follow_order(record, bridge, eyes)
     status = await bridge.status(order.order, eyes.rpcs)
-    return await eyes.ends.order(record, status) if status.state is OrderState.FILLED else record
+    return _at_fill(await eyes.ends.order(record, status)) if status.state is OrderState.FILLED else record
 
 
 async def _see_opened(
@@ -311,6 +312,10 @@ async def _follow_order(
         case OrderState.FILLED | OrderState.REFUNDED:
             record = await eyes.ends.order(record, status)
     _say_words(record.order.detail if record.order else "", eyes)
+    return _at_fill(record)
+
+
+def _at_fill(record: PaymentRecord) -> PaymentRecord:
     if record.order and record.order.state is OrderState.FILLED:
         failpoint(Failpoint.ORDER_FILLED)
     return record

@@ -22,13 +22,15 @@ pytestmark = pytest.mark.lab
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KILLS = 3
 FULL = os.environ.get("L2SEND_LAB") == "full"
-COUNT = {"sh": 20 if FULL else 6, "py": 20, "payroll": 40}
+COUNT = {"sh": 20 if FULL else 6, "py": 20, "payroll": 100}
+KILL_AFTER = {"sh": (0.8, 3.0), "py": (0.8, 3.0), "payroll": (0.5, 1.5)}
+"""Seconds: a payroll of 100 takes longer than that."""
 
 
 @pytest.mark.parametrize("language", ["sh", "py", "payroll"])
 def test_killed_and_run_again_every_invoice_is_paid_once(home: Home, tmp_path: Path, language: str) -> None:
     name, sender = home.new_account()
-    home.fund(sender, "dev1", USDC="1000", ETH="1")
+    home.fund(sender, "dev1", USDC="6000", ETH="1")
     invoices = {f"{language}-{n}": (n + 1, new_address()) for n in range(COUNT[language])}
     file = tmp_path / "invoices.csv"
     header = "ref;amount;token;to\r\n" if language == "payroll" else ""
@@ -48,14 +50,14 @@ def test_killed_and_run_again_every_invoice_is_paid_once(home: Home, tmp_path: P
     seeded = random.Random(7683)
     killed = 0
     for _ in range(40):
-        ended = run(command, home, name, seeded.uniform(0.8, 3.0) if killed < KILLS else None)
+        ended = run(command, home, name, seeded.uniform(*KILL_AFTER[language]) if killed < KILLS else None)
         if ended == 0:
             break
         killed += ended is None
     assert killed == KILLS, "nothing was killed, so nothing was shown"
     paid = {to: home.holds(to, "dev1") for _, to in invoices.values()}
     assert paid == {to: amount * 10**6 for amount, to in invoices.values()}
-    assert home.holds(sender, "dev1") == (1000 - sum(amount for amount, _ in invoices.values())) * 10**6
+    assert home.holds(sender, "dev1") == (6000 - sum(amount for amount, _ in invoices.values())) * 10**6
 
 
 def run(command: list[str], home: Home, account: str, kill_after: float | None) -> int | None:
