@@ -352,7 +352,7 @@ class Ends:
         bridge = self.bridges.get(order.bridge)
         if bridge is None or not await bridge.was_opened(order, self.rpcs.on(order.origin), "latest"):
             return False
-        self.opened(record, "opened by another transaction than the one that was signed here")
+        self.opened(record, "the settler has the order; no receipt of its opening was found here")
         return True
 
 
