@@ -42,6 +42,6 @@ def test_a_safe_does_not_pay_itself(home: Home) -> None:
     safe = new_safe(home, [owner.address]).address
     home.fund(safe, "dev1", USDC="100")
     rows = [*lines("safe", 2, "dev1"), Line("own", "5", "dev1", Address(safe))]
-    review = owner.do(lambda client: safe_plan(client, owner, safe, rows, "safe"))
+    review = owner.do(lambda client: safe_plan(client, owner, safe, rows, "safe-itself"))
     assert ways(review)["own"] is LineWay.REFUSED
     assert len(review.payable) == 2
